@@ -1,0 +1,1 @@
+"""How a statement reaches the server and a row comes back; this package knows no table."""

@@ -1,0 +1,137 @@
+"""Work inside a service's own SQLAlchemy session: in its transaction, leaving its settings as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, TypeVar
+from uuid import UUID
+
+import psycopg
+from sqlalchemy import PoolProxiedConnection
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+
+from chatapp_db.errors import InvalidValue, ScopeInUse, translate
+from chatapp_db.execution.line import Line, line_of, new_cursor
+from chatapp_db.execution.operation import finish
+from chatapp_db.execution.scope import DEFAULT_ACCESS, Access, Message
+from chatapp_db.execution.statement import Statement
+from chatapp_db.execution.wire import ASYNCIO, BLOCKING, Wire
+
+__all__ = ["Guest", "tenant_scope"]
+
+R = TypeVar("R")
+
+_OPEN_SCOPE = "chatapp_db.tenant_scope"
+
+
+class Guest:
+    """Each call travels in one pipeline with what sets its company, and what sets the host's state back.
+
+    A statement that fails has aborted the host's transaction, as one of its own would have.
+    """
+
+    __slots__ = ("_access", "_company_id", "_session", "_wire")
+
+    def __init__(self, session: Session | AsyncSession, access: Access, company_id: UUID) -> None:
+        self._wire = _wire_of(session)
+        self._session = session
+        self._access = access
+        self._company_id = company_id
+
+    async def fetch(self, statement: Statement[R], parameters: Mapping[str, Any]) -> list[R]:
+        """Flush the session, then run a statement in its transaction.
+
+        Raises ScopeInUse inside the ``tenant_scope`` of another company.
+        """
+        bound = statement.bind(parameters)
+        _refuse_other_company(self._session, self._company_id)
+        pooled, line = await self._board()
+        prologue = line.prologue()
+        main = new_cursor(pooled.driver_connection)
+        try:
+            commands = [
+                *_with_cursor(pooled, prologue.enter(self._company_id)),
+                (main, statement.text, bound),
+                *_with_cursor(pooled, prologue.leave()),
+            ]
+            await self._wire.pipeline(pooled.driver_connection, commands, False)
+            return statement.rows(await self._wire.fetch(main))
+        except psycopg.Error as error:
+            raise translate(error) from error
+
+    async def enter(self) -> None:
+        """Set the company for the host's own statements, until ``leave``."""
+        _refuse_other_company(self._session, None)
+        pooled, line = await self._board()
+        await self._tell(pooled, line.prologue().enter(self._company_id))
+        self._session.info[_OPEN_SCOPE] = self._company_id
+
+    async def leave(self, error: BaseException | None) -> None:
+        """Set the host's state back; after an error its own rollback does that."""
+        self._session.info.pop(_OPEN_SCOPE, None)
+        if error is None:
+            pooled, line = await self._board()
+            await self._tell(pooled, line.prologue().leave())
+
+    async def _board(self) -> tuple[PoolProxiedConnection, Line]:
+        pooled = await self._wire.borrow(self._session)
+        driver = pooled.driver_connection
+        if not isinstance(driver, psycopg.Connection | psycopg.AsyncConnection):
+            raise InvalidValue("session", f"needs psycopg 3, not {type(driver).__module__}")
+        return pooled, await line_of(self._wire, pooled, self._access)
+
+    async def _tell(self, pooled: PoolProxiedConnection, messages: list[Message]) -> None:
+        try:
+            await self._wire.pipeline(pooled.driver_connection, _with_cursor(pooled, messages), False)
+        except psycopg.Error as error:
+            raise translate(error) from error
+
+
+class tenant_scope:  # noqa: N801  # reads as the context manager it is
+    """Run the host's own queries on our tables as one company: ``with tenant_scope(session, company_id):``.
+
+    ``async with`` for an AsyncSession. Scopes do not nest.
+    """
+
+    def __init__(
+        self, session: Session | AsyncSession, company_id: UUID, *, access: Access = DEFAULT_ACCESS
+    ) -> None:
+        self._guest = Guest(session, access, company_id)
+
+    def __enter__(self) -> None:
+        finish(self._guest.enter())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        finish(self._guest.leave(error))
+
+    async def __aenter__(self) -> None:
+        await self._guest.enter()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._guest.leave(error)
+
+
+def _wire_of(session: object) -> Wire:
+    if isinstance(session, AsyncSession):
+        return ASYNCIO
+    if isinstance(session, Session):
+        return BLOCKING
+    raise InvalidValue("session", "not a Session or AsyncSession of SQLAlchemy")
+
+
+def _refuse_other_company(session: Session | AsyncSession, company_id: UUID | None) -> None:
+    if session.info.get(_OPEN_SCOPE, company_id) != company_id:
+        raise ScopeInUse
+
+
+def _with_cursor(
+    pooled: PoolProxiedConnection, messages: list[Message]
+) -> list[tuple[Any, str, dict[str, Any]]]:
+    driver: Any = pooled.driver_connection
+    return [(driver.cursor(), *message) for message in messages]

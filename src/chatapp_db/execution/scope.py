@@ -1,0 +1,99 @@
+"""What travels before a statement: the role, the search_path and the company, for one transaction only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from psycopg import sql
+
+__all__ = ["DEFAULT_ACCESS", "SCOPED", "Access", "Message", "Prologue", "RowLevelSecurity"]
+
+RowLevelSecurity = Literal["require", "warn", "off"]
+
+Message = tuple[str, dict[str, Any]]
+"""A text for the driver and its parameters."""
+
+SCOPED = "chatapp.company_id"
+"""The setting that row-level security reads the company from."""
+
+
+@dataclass(frozen=True, eq=False)
+class Access:
+    """How scopes enter the database; one for each Database, or for a service's own Session.
+
+    ``schema`` None is the first schema of the connection's search path. A role of None is not
+    switched to. ``statement_timeout`` is in seconds. ``set_local`` sends the prologue as
+    ``SET LOCAL`` inside a transaction, which is what a Citus coordinator forwards to its workers.
+    """
+
+    schema: str | None = None
+    app_role: str | None = "chatapp_app"
+    platform_role: str | None = "chatapp_platform"
+    rls: RowLevelSecurity = "require"
+    statement_timeout: float | None = None
+    set_local: bool = False
+
+
+DEFAULT_ACCESS = Access()
+"""What a repository in a service's own session uses unless it is told otherwise."""
+
+
+class Prologue:
+    """The texts that open a scope as one role in one schema, and close it."""
+
+    __slots__ = ("_begin", "_names", "_set_local", "_single")
+
+    def __init__(self, access: Access, role: str | None, schema: str) -> None:
+        settings = {"search_path": f"{sql.Identifier(schema).as_string()}, pg_temp"}
+        if access.statement_timeout is not None:
+            settings["statement_timeout"] = str(round(access.statement_timeout * 1000))
+        if role is not None:
+            settings["role"] = role
+        self._names = [SCOPED, *settings]
+        self._set_local = access.set_local
+        self._begin = "; ".join(
+            ["BEGIN", *(f"SET LOCAL {name} = {_value(name, settings)}" for name in settings)]
+        )
+        calls = [
+            _set(name, sql.Literal(value).as_string().replace("%", "%%")) for name, value in settings.items()
+        ]
+        self._single = f"SELECT {', '.join([_set(SCOPED, '%(company_id)s'), *calls])}"
+
+    def single(self, company_id: UUID | None) -> list[Message]:
+        """Open a transaction that is one pipeline; the role comes last, since it may forbid the rest."""
+        if self._set_local:
+            return [(text.replace("%", "%%"), {}) for text in self.begin(company_id).split("; ")]
+        return [(self._single, {"company_id": str(company_id or "")})]
+
+    def end(self) -> list[Message]:
+        """Close what ``single`` opened; a pipeline without BEGIN ends by itself."""
+        return [("COMMIT", {})] if self._set_local else []
+
+    def begin(self, company_id: UUID | None) -> str:
+        """Open a transaction that goes on, as one message; a rendered UUID needs no quoting."""
+        return f"{self._begin}; SET LOCAL {SCOPED} = '{company_id or ''}'"
+
+    def enter(self, company_id: UUID) -> list[Message]:
+        """Keep what a host's transaction has set, then set ours."""
+        keep = (_set(_kept(name), f"coalesce(current_setting('{name}', true), '')") for name in self._names)
+        return [(f"SELECT {', '.join(keep)}", {}), (self._single, {"company_id": str(company_id)})]
+
+    def leave(self) -> list[Message]:
+        """Put a host's transaction back as ``enter`` found it; its own role first, so that it may."""
+        back = (_set(name, f"current_setting('{_kept(name)}')") for name in reversed(self._names))
+        return [(f"SELECT {', '.join(back)}", {})]
+
+
+def _set(name: str, value: str) -> str:
+    return f"set_config('{name}', {value}, true)"
+
+
+def _value(name: str, settings: dict[str, str]) -> str:
+    """Write a value for SET; search_path takes its list as it is."""
+    return settings[name] if name == "search_path" else sql.Literal(settings[name]).as_string()
+
+
+def _kept(name: str) -> str:
+    return f"chatapp.kept_{name.replace('.', '_')}"

@@ -14,7 +14,8 @@ import psycopg
 from psycopg.pq import PipelineStatus, TransactionStatus
 from sqlalchemy import PoolProxiedConnection
 
-from chatapp_db.errors import ChatAppDbError, ScopeEnded, ScopeInUse, TransactionRolledBack, translate
+from chatapp_db.errors import ChatAppDbError, ScopeEnded, ScopeInUse, TransactionRolledBack
+from chatapp_db.execution.failures import translate
 from chatapp_db.execution.line import Line, line_of
 from chatapp_db.execution.pool import LENT
 from chatapp_db.execution.scope import Access

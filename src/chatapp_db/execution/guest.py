@@ -12,7 +12,8 @@ from sqlalchemy import PoolProxiedConnection
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from chatapp_db.errors import InvalidValue, ScopeInUse, translate
+from chatapp_db.errors import InvalidValue, ScopeInUse
+from chatapp_db.execution.failures import translate
 from chatapp_db.execution.line import Line, line_of, new_cursor
 from chatapp_db.execution.operation import finish
 from chatapp_db.execution.scope import DEFAULT_ACCESS, Access, Message

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing_extensions import Unpack
 
 from chatapp_db.execution.operation import operation
-from chatapp_db.repositories.base import (
+from chatapp_db.repositories.base import Entity
+from chatapp_db.repositories.operations import (
     AsyncioPlatformRepository,
     AsyncioRepository,
     BlockingPlatformRepository,
     BlockingRepository,
-    Entity,
     Operations,
     TenantOperations,
 )

@@ -14,19 +14,10 @@ from typing_extensions import Unpack
 from chatapp_db.errors import Conflict, VersionConflict
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement, constant, written
-from chatapp_db.repositories.base import (
-    AsyncioRepository,
-    BlockingRepository,
-    Entity,
-    Page,
-    TenantOperations,
-    cut,
-    is_one_of,
-    limit_of,
-    owned,
-    table_of,
-)
-from chatapp_db.repositories.border import as_id, as_limit, as_member, as_version, rung, seal, unseal
+from chatapp_db.repositories.base import Entity, is_one_of, owned, table_of
+from chatapp_db.repositories.border import as_id, as_member, as_version
+from chatapp_db.repositories.operations import AsyncioRepository, BlockingRepository, TenantOperations
+from chatapp_db.repositories.paging import Page, as_limit, cut, limit_of, rung, seal, unseal
 from chatapp_db.rows import ConversationChanges, ConversationRow, ConversationValues
 from chatapp_db.schema import ChannelType, Conversation, ConversationStatus, Customer, User
 

@@ -14,15 +14,9 @@ from uuid_utils.compat import uuid7
 from chatapp_db.errors import InvalidValue, SerializationFailure
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import COMPANY, Statement, written
-from chatapp_db.repositories.base import (
-    AsyncioRepository,
-    BlockingRepository,
-    Entity,
-    TenantOperations,
-    owned,
-    table_of,
-)
+from chatapp_db.repositories.base import Entity, owned, table_of
 from chatapp_db.repositories.border import checked
+from chatapp_db.repositories.operations import AsyncioRepository, BlockingRepository, TenantOperations
 from chatapp_db.rows import CustomerChanges, CustomerRow, CustomerValues
 from chatapp_db.schema import Customer
 

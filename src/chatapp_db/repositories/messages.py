@@ -15,19 +15,10 @@ from uuid_utils.compat import uuid7
 from chatapp_db.errors import NotFound
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import COMPANY, Statement, constant, written
-from chatapp_db.repositories.base import (
-    AsyncioRepository,
-    BlockingRepository,
-    Entity,
-    Page,
-    TenantOperations,
-    cut,
-    is_one_of,
-    limit_of,
-    owned,
-    table_of,
-)
-from chatapp_db.repositories.border import as_id, as_limit, checked, rung, seal, unseal
+from chatapp_db.repositories.base import Entity, is_one_of, owned, table_of
+from chatapp_db.repositories.border import as_id, checked
+from chatapp_db.repositories.operations import AsyncioRepository, BlockingRepository, TenantOperations
+from chatapp_db.repositories.paging import Page, as_limit, cut, limit_of, rung, seal, unseal
 from chatapp_db.rows import MessageRow, MessageValues
 from chatapp_db.schema import Conversation, ConversationStatus, Message, MessageRole, MessageType
 from chatapp_db.schema.columns import PREVIEW_LENGTH

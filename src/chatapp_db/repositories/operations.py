@@ -1,0 +1,160 @@
+"""The operations every repository has, and what makes one blocking or awaited."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, TypeVar
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+from uuid_utils.compat import uuid7
+
+from chatapp_db.errors import Conflict, InvalidReference, NotFound
+from chatapp_db.execution.carriers import Carrier
+from chatapp_db.execution.guest import Guest
+from chatapp_db.execution.operation import Asyncio, Blocking, operation
+from chatapp_db.execution.scope import DEFAULT_ACCESS, Access
+from chatapp_db.execution.statement import Statement
+from chatapp_db.repositories.base import Entity, Identified
+from chatapp_db.repositories.border import as_company_id, as_id, checked
+from chatapp_db.repositories.paging import Page, as_limit, cut, rung, seal, unseal
+
+__all__ = [
+    "AsyncioPlatformRepository",
+    "AsyncioRepository",
+    "BlockingPlatformRepository",
+    "BlockingRepository",
+    "Operations",
+    "TenantOperations",
+]
+
+R = TypeVar("R")
+Row = TypeVar("Row", bound=Identified)
+
+
+class Operations(Generic[Row]):
+    """The operations every list of rows has, over one table and one carrier."""
+
+    entity: ClassVar[Entity[Any]]
+    _carrier: Carrier
+    _company_id: UUID | None
+
+    async def _fetch(self, statement: Statement[R], **parameters: Any) -> list[R]:
+        return await self._carrier.fetch(statement, parameters)
+
+    async def _find(self, statement: Statement[R], **parameters: Any) -> R | None:
+        rows = await self._fetch(statement, **parameters)
+        return rows[0] if rows else None
+
+    async def _one(self, statement: Statement[R], **parameters: Any) -> R:
+        row = await self._find(statement, **parameters)
+        if row is None:
+            raise NotFound(self.entity.name)
+        return row
+
+    @operation
+    async def get(self, id: UUID) -> Row:
+        """Give one row.
+
+        Raises NotFound, also for a row of another company.
+        """
+        row: Row = await self._one(self.entity.get(), id=as_id("id", id))
+        return row
+
+    @operation
+    async def find(self, id: UUID) -> Row | None:
+        """Give one row, or None."""
+        row: Row | None = await self._find(self.entity.get(), id=as_id("id", id))
+        return row
+
+    @operation
+    async def page(self, *, limit: int = 50, cursor: str | None = None) -> Page[Row]:
+        """List the rows, the newest first, by key and never by offset.
+
+        Raises InvalidCursor for a cursor of another company or list.
+        """
+        shape = f"{self.entity.name}.page"
+        parameters: dict[str, Any] = {}
+        if cursor is not None:
+            (parameters["after_id"],) = unseal(self._company_id, shape, cursor, [UUID])
+        statement = self.entity.page(rung(as_limit(limit)), follows=cursor is not None)
+        rows: list[Row] = await self._fetch(statement, **parameters)
+        return cut(rows, limit, lambda last: seal(self._company_id, shape, [last.id]))
+
+    @operation
+    async def count(self) -> int:
+        """Count the rows; reads all of them, so it is not for a list."""
+        count: int = await self._one(self.entity.count())
+        return count
+
+    async def _add(self, kind: Any, values: Mapping[str, Any], **more: Any) -> Row:
+        written_values: dict[str, Any] = {"id": uuid7(), **checked(kind, values), **more}
+        statement: Statement[Row] = self.entity.add(frozenset(written_values))
+        return await self._one(statement, **_as_written(written_values))
+
+    async def _update(self, id: UUID, kind: Any, changes: Mapping[str, Any]) -> Row:
+        values: dict[str, Any] = checked(kind, changes)
+        if not values:
+            return await self._one(self.entity.get(), id=as_id("id", id))
+        statement: Statement[Row] = self.entity.update(frozenset(values))
+        return await self._one(statement, id=as_id("id", id), **_as_written(values))
+
+    async def _delete(self, id: UUID) -> None:
+        try:
+            await self._one(self.entity.delete(), id=as_id("id", id))
+        except InvalidReference as error:
+            raise Conflict(error.constraint, f"the {self.entity.name} is still referred to") from error
+
+
+class TenantOperations(Operations[Row]):
+    """The operations of one company, which is bound when the repository is made."""
+
+    async def _fetch(self, statement: Statement[R], **parameters: Any) -> list[R]:
+        return await self._carrier.fetch(statement, {"company_id": self._company_id, **parameters})
+
+
+class BlockingRepository(Blocking):
+    """A repository whose methods return; over a scope of a Database or inside a service's own Session."""
+
+    def __init__(
+        self, session: Session | Carrier, company_id: UUID | str, *, access: Access = DEFAULT_ACCESS
+    ) -> None:
+        self._company_id: UUID | None = as_company_id(company_id)
+        self._carrier: Carrier = (
+            Guest(session, access, as_company_id(company_id)) if isinstance(session, Session) else session
+        )
+
+
+class AsyncioRepository(Asyncio):
+    """A repository whose methods are awaited; over a scope of an AsyncDatabase or inside an AsyncSession."""
+
+    def __init__(
+        self, session: AsyncSession | Carrier, company_id: UUID | str, *, access: Access = DEFAULT_ACCESS
+    ) -> None:
+        self._company_id: UUID | None = as_company_id(company_id)
+        self._carrier: Carrier = (
+            Guest(session, access, as_company_id(company_id))
+            if isinstance(session, AsyncSession)
+            else session
+        )
+
+
+class BlockingPlatformRepository(Blocking):
+    """A repository above the companies, whose methods return; the platform scope makes it."""
+
+    def __init__(self, carrier: Carrier, company_id: None = None) -> None:
+        self._company_id: UUID | None = company_id
+        self._carrier = carrier
+
+
+class AsyncioPlatformRepository(Asyncio):
+    """A repository above the companies, whose methods are awaited; the platform scope makes it."""
+
+    def __init__(self, carrier: Carrier, company_id: None = None) -> None:
+        self._company_id: UUID | None = company_id
+        self._carrier = carrier
+
+
+def _as_written(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"new_{name}": value for name, value in values.items()}

@@ -1,0 +1,96 @@
+"""Pages by key, never by offset: their sizes, and cursors that fit one company and one list only."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from chatapp_db.errors import InvalidCursor, InvalidValue
+from chatapp_db.execution.statement import constant
+
+__all__ = ["Page", "as_limit", "cut", "limit_of", "rung", "seal", "unseal"]
+
+Item = TypeVar("Item")
+
+LIMITS = (25, 50, 100, 200, 500)
+"""The page sizes statements are compiled for; a page in between is cut from the next larger one."""
+
+_DIGEST_BYTES = 8
+
+
+def as_limit(value: int) -> int:
+    """Take a page size within what pages may hold."""
+    if type(value) is not int or not 1 <= value <= LIMITS[-1]:
+        raise InvalidValue("limit", f"not a whole number from 1 to {LIMITS[-1]}")
+    return value
+
+
+def rung(limit: int) -> int:
+    """Give the page size that is compiled for a limit."""
+    return LIMITS[bisect_left(LIMITS, limit)]
+
+
+def limit_of(rows: int) -> sa.ColumnElement[int]:
+    """Write a page's LIMIT: one row more than asked tells whether another page follows."""
+    return constant(rows + 1, sa.Integer())
+
+
+@dataclass(slots=True)
+class Page(Generic[Item]):
+    """A page of a list; pass ``next_cursor`` back for the one after it, None where the list ends."""
+
+    items: list[Item]
+    next_cursor: str | None
+
+
+def cut(rows: list[Item], limit: int, cursor_after: Callable[[Item], str]) -> Page[Item]:
+    """Cut a page from what was read for it, which may be more."""
+    if len(rows) <= limit:
+        return Page(rows, None)
+    return Page(rows[:limit], cursor_after(rows[limit - 1]))
+
+
+def seal(company_id: UUID | None, shape: str, key: Sequence[Any]) -> str:
+    """Make a cursor: the key of a page's last row, bound to the company and the shape of the list."""
+    body = json.dumps([_plain(value) for value in key], separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(_digest(company_id, shape, body) + body).decode().rstrip("=")
+
+
+def unseal(company_id: UUID | None, shape: str, cursor: str, kinds: Sequence[type]) -> tuple[Any, ...]:
+    """Read a cursor back.
+
+    Raises InvalidCursor for one that is damaged or belongs to another company or list.
+    """
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        digest, body = raw[:_DIGEST_BYTES], raw[_DIGEST_BYTES:]
+        if digest != _digest(company_id, shape, body) or not cursor.isascii():
+            raise InvalidCursor
+        return tuple(_typed(kind, value) for kind, value in zip(kinds, json.loads(body), strict=True))
+    except (TypeError, ValueError, AttributeError):
+        raise InvalidCursor from None
+
+
+def _digest(company_id: UUID | None, shape: str, body: bytes) -> bytes:
+    return hashlib.sha256(f"{company_id}|{shape}|".encode() + body).digest()[:_DIGEST_BYTES]
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, int | str) else str(value)
+
+
+def _typed(kind: type, value: Any) -> Any:
+    if value is None:
+        return None
+    if kind is datetime:
+        return datetime.fromisoformat(value)
+    return kind(value)

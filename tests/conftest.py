@@ -1,0 +1,104 @@
+"""What every test may ask for: a server, a fresh database, a login, and a world to run in."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Generator
+
+import pytest
+
+from tests import debian_postgres, pgbouncer
+from tests.server import Server, running_server
+from tests.worlds import Awaited, World
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run an ``async def`` test, on the loop that its fixtures closed over."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    pyfuncitem._request.getfixturevalue("runner").run(
+        pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
+    )
+    return True
+
+
+@pytest.fixture
+def runner() -> Generator[asyncio.Runner]:
+    """The event loop of one test."""
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(params=["blocking", "asyncio"])
+def world(request: pytest.FixtureRequest, runner: asyncio.Runner) -> Generator[World]:
+    """Both worlds, one after the other; it opens and closes what the test needs."""
+    world = World(request.param, runner)
+    yield world
+    world.close()
+
+
+@pytest.fixture(scope="session")
+def server() -> Generator[Server]:
+    """The run's PostgreSQL; started when the first test asks for it."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def template(server: Server) -> Generator[str]:
+    """A database that `migrate` made once; the tests get copies of it."""
+    from chatapp_db.migrations import migrate
+
+    name = server.create_database()
+    migrate(server.url.set(database=name).render_as_string(hide_password=False))
+    yield name
+    server.drop_database(name)
+
+
+@pytest.fixture
+def database_url(server: Server, template: str) -> Generator[str]:
+    """A migrated database of the test's own; the login is the superuser."""
+    with server.database(template) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(server: Server) -> Generator[str]:
+    """A database that nothing was ever done to."""
+    with server.database() as url:
+        yield url
+
+
+@pytest.fixture
+def login_url(server: Server, database_url: str) -> Callable[[str], str]:
+    """Log in to the test's database as ``service``, ``app``, ``stranger`` or ``owner``."""
+    return lambda kind: server.login_url(kind, database_url)
+
+
+@pytest.fixture
+def db(world: World, login_url: Callable[[str], str]) -> Awaited:
+    """A Database or an AsyncDatabase, as a service opens it: logged in as nobody special."""
+    return world.open(login_url("service"))
+
+
+@pytest.fixture
+def pgbouncer_url(login_url: Callable[[str], str]) -> Generator[str]:
+    """The test's database as a service reaches it through PgBouncer in transaction mode."""
+    if pgbouncer.BINARY is None:
+        pytest.skip("pgbouncer is not installed (apt-get install pgbouncer)")
+    with pgbouncer.pgbouncer(login_url("service")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def debian_server() -> Generator[Server]:
+    """An older PostgreSQL beside the run's own: the oldest release we support, from Debian."""
+    if debian_postgres.PROGRAMS is None:
+        pytest.skip("no PostgreSQL from Debian here (apt-get install postgresql-15)")
+    with debian_postgres.debian_postgres() as url:
+        server = Server(url)
+        yield server
+        server.close()

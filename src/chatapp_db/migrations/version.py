@@ -1,0 +1,95 @@
+"""The version table: which revision a schema is at.
+
+Its ``number`` is generated from the revision's id, so that Alembic, which writes ids alone, keeps it
+true. The number is what tells a newer revision from an unknown one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from chatapp_db.migrations.names import Names
+from chatapp_db.migrations.revisions import Version
+from chatapp_db.migrations.source import Source, sqlstate
+
+__all__ = ["VERSION_TABLE", "create_version_table", "drop_version_table", "read_version", "version_inside"]
+
+VERSION_TABLE = "chatapp_db_version"
+
+# Unqualified, and therefore the first one on the search path, which has to be in its first schema:
+# what a schema further down holds is another installation.
+_IN_FIRST_SCHEMA = f"""
+SELECT v.version_num, v.number
+  FROM {VERSION_TABLE} AS v
+  JOIN pg_catalog.pg_class AS c ON c.oid = v.tableoid
+  JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE n.nspname = pg_catalog.current_schema()
+"""  # noqa: S608  # a constant
+
+_MISSING = {"42P01", "3F000"}  # undefined_table, invalid_schema_name
+
+
+def read_version(source: Source, schema: str | None) -> Version | None:
+    """Read where a schema stands, or None where nothing of ours is.
+
+    One statement, which waits for no lock of a migration under way.
+    """
+    try:
+        with source.reading() as execute:
+            return _version(execute(_IN_FIRST_SCHEMA if schema is None else _in_schema(schema)))
+    except Exception as error:
+        if sqlstate(error) in _MISSING:
+            return None
+        raise
+
+
+def version_inside(connection: Connection, schema: str) -> Version | None:
+    """Read the same inside a transaction, which a missing table must not fail."""
+    if not _has_table(connection, schema):
+        return None
+    return _version(connection.exec_driver_sql(_in_schema(schema)).fetchall())
+
+
+def create_version_table(connection: Connection, names: Names) -> None:
+    """Create the version table unless it is there; both roles read it at every start-up."""
+    if _has_table(connection, names.schema):
+        return
+    table = f'"{names.schema}".{VERSION_TABLE}'
+    statements = [
+        f"""
+        CREATE TABLE {table} (
+            version_num varchar(32) NOT NULL CONSTRAINT pk_{VERSION_TABLE} PRIMARY KEY,
+            number integer NOT NULL GENERATED ALWAYS AS (version_num::integer) STORED
+        )""",
+        f"COMMENT ON TABLE {table} IS 'The revision this schema is at; written by chatapp_db.migrate()'",
+        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+        f"REVOKE ALL ON {table} FROM PUBLIC",
+    ]
+    if names.roles:
+        roles = ", ".join(f'"{role}"' for role in names.roles)
+        statements.append(f"CREATE POLICY version_select ON {table} FOR SELECT TO {roles} USING (true)")
+        statements.append(f"GRANT SELECT ON {table} TO {roles}")
+    for statement in statements:
+        connection.exec_driver_sql(statement)
+
+
+def drop_version_table(connection: Connection, names: Names) -> None:
+    """Drop the version table of a schema that was taken back to nothing."""
+    connection.exec_driver_sql(f'DROP TABLE "{names.schema}".{VERSION_TABLE}')
+
+
+def _in_schema(schema: str) -> str:
+    return f'SELECT version_num, number FROM "{schema}".{VERSION_TABLE}'  # noqa: S608  # a checked name
+
+
+def _has_table(connection: Connection, schema: str) -> bool:
+    found = connection.exec_driver_sql(
+        f"SELECT pg_catalog.to_regclass('\"{schema}\".{VERSION_TABLE}') IS NOT NULL"
+    )
+    return bool(found.scalar())
+
+
+def _version(rows: Any) -> Version | None:
+    return Version(str(rows[0][0]), int(rows[0][1])) if rows else None

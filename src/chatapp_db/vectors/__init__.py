@@ -1,0 +1,46 @@
+"""The vector store: one contract over several engines, every call inside one company.
+
+Importing this loads no engine; the one that a URL names is loaded when a store is made.
+"""
+
+from chatapp_db.vectors.admin import AsyncVectorAdmin, VectorAdmin
+from chatapp_db.vectors.bound import AsyncCompanyVectors, CompanyVectors
+from chatapp_db.vectors.engine import Collection, Distance, Engine, Selection
+from chatapp_db.vectors.filters import And, Eq, Exists, Filter, In, Not, Or, Range
+from chatapp_db.vectors.keys import KeyKind
+from chatapp_db.vectors.points import Point, PointPage, SearchHit, StoredPoint, point_id
+from chatapp_db.vectors.store import (
+    AsyncVectorStore,
+    VectorStore,
+    create_async_vector_store,
+    create_vector_store,
+)
+
+__all__ = [
+    "And",
+    "AsyncCompanyVectors",
+    "AsyncVectorAdmin",
+    "AsyncVectorStore",
+    "Collection",
+    "CompanyVectors",
+    "Distance",
+    "Engine",
+    "Eq",
+    "Exists",
+    "Filter",
+    "In",
+    "KeyKind",
+    "Not",
+    "Or",
+    "Point",
+    "PointPage",
+    "Range",
+    "SearchHit",
+    "Selection",
+    "StoredPoint",
+    "VectorAdmin",
+    "VectorStore",
+    "create_async_vector_store",
+    "create_vector_store",
+    "point_id",
+]

@@ -1,0 +1,106 @@
+"""What the store asks of an engine; the engines themselves live in ``engines``, each loaded when used."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol, TypeAlias, get_args
+
+from chatapp_db.errors import InvalidValue
+from chatapp_db.vectors.filters import Filter
+from chatapp_db.vectors.keys import Keys
+from chatapp_db.vectors.points import Payload, PreparedPoint
+
+__all__ = ["Collection", "Distance", "Engine", "Selection"]
+
+Distance: TypeAlias = Literal["cosine", "dot"]
+
+MAX_DIMENSION: Final = 65536
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """One collection for all companies: its name, its vectors, the keys that filters may name.
+
+    Raises InvalidValue for a name, dimension or distance that some engine would refuse.
+    """
+
+    name: str
+    dimension: int
+    distance: Distance
+    keys: Keys
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise InvalidValue("collection", "must be 1 to 128 letters, digits, '_' or '-'")
+        if isinstance(self.dimension, bool) or not 1 <= self.dimension <= MAX_DIMENSION:
+            raise InvalidValue("dimension", f"must be an integer from 1 to {MAX_DIMENSION}")
+        if self.distance not in get_args(Distance):
+            raise InvalidValue("distance", f"must be one of {', '.join(get_args(Distance))}")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Points of one company: all of them, or those that a filter or a list of ids picks out.
+
+    The company has no default and the filter is one that ``resolve`` has checked.
+    """
+
+    company_id: uuid.UUID
+    filter: Filter | None = None
+    point_ids: Sequence[uuid.UUID] | None = None
+
+
+class Engine(Protocol):
+    """A vector database, asked only with checked values.
+
+    A blocking engine answers on the spot and never suspends; an asyncio engine may. Every failure
+    of the driver leaves it as VectorStoreUnavailable or VectorStoreError.
+    """
+
+    @property
+    def bytes_per_dimension(self) -> int:
+        """Say how much room one number of a vector takes in a request."""
+        ...
+
+    async def ensure(self) -> None:
+        """Create the collection if it is absent, else compare it.
+
+        Raises CollectionMismatch.
+        """
+        ...
+
+    async def upsert(self, company_id: uuid.UUID, points: Sequence[PreparedPoint]) -> None:
+        """Write a batch of points, each unless a higher revision is stored."""
+        ...
+
+    async def search(
+        self, selection: Selection, vector: Sequence[float], k: int, min_score: float | None
+    ) -> list[tuple[Payload | None, float]]:
+        """Find the nearest points, best first."""
+        ...
+
+    async def scroll(
+        self, selection: Selection, limit: int, after: uuid.UUID | None
+    ) -> tuple[list[Payload | None], uuid.UUID | None]:
+        """Read points in the order of their ids, and where the next page begins."""
+        ...
+
+    async def count(self, selection: Selection) -> int:
+        """Count exactly."""
+        ...
+
+    async def delete(self, selection: Selection) -> None:
+        """Delete, and return once the points can no longer be found."""
+        ...
+
+    async def count_all(self) -> int:
+        """Count the points of all companies."""
+        ...
+
+    async def close(self) -> None:
+        """Give connections back."""
+        ...

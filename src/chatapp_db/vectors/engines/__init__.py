@@ -1,0 +1,1 @@
+"""The engines, one module each; only the one that a URL names is imported."""

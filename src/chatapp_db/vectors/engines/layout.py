@@ -1,0 +1,96 @@
+"""How our collection is laid out in Qdrant, and in what an existing one differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
+
+from qdrant_client import models
+
+from chatapp_db.vectors.engine import Collection, Distance
+from chatapp_db.vectors.engines.wire import VECTOR
+from chatapp_db.vectors.keys import Kind
+from chatapp_db.vectors.points import MAX_BATCH_POINTS
+from chatapp_db.vectors.strictness import MAX_LIMIT
+
+__all__ = ["creation", "index_differences", "indexes", "vector_differences"]
+
+IndexSchema: TypeAlias = models.PayloadSchemaType | models.KeywordIndexParams
+
+_DISTANCES: Final[Mapping[Distance, models.Distance]] = {
+    "cosine": models.Distance.COSINE,
+    "dot": models.Distance.DOT,
+}
+_INDEXES: Final[Mapping[Kind, models.PayloadSchemaType]] = {
+    "keyword": models.PayloadSchemaType.KEYWORD,
+    "uuid": models.PayloadSchemaType.KEYWORD,
+    "integer": models.PayloadSchemaType.INTEGER,
+    "float": models.PayloadSchemaType.FLOAT,
+    "boolean": models.PayloadSchemaType.BOOL,
+    "datetime": models.PayloadSchemaType.DATETIME,
+}
+
+
+def vectors(collection: Collection) -> dict[str, models.VectorParams]:
+    """Describe the named vector."""
+    params = models.VectorParams(
+        size=collection.dimension, distance=_DISTANCES[collection.distance], on_disk=True
+    )
+    return {VECTOR: params}
+
+
+def creation(collection: Collection) -> dict[str, Any]:
+    """Say how a server creates the collection.
+
+    ``m=0`` with ``payload_m``: a graph for each company instead of one over all of them. Strict
+    mode refuses a filter on a key that has no index.
+    """
+    return {
+        "vectors_config": vectors(collection),
+        "hnsw_config": models.HnswConfigDiff(m=0, payload_m=16),
+        "on_disk_payload": True,
+        "strict_mode_config": models.StrictModeConfig(
+            enabled=True,
+            unindexed_filtering_retrieve=False,
+            unindexed_filtering_update=False,
+            max_query_limit=MAX_LIMIT,
+            upsert_max_batchsize=MAX_BATCH_POINTS,
+        ),
+    }
+
+
+def indexes(collection: Collection) -> dict[str, IndexSchema]:
+    """List the payload indexes; the company's lays its points side by side on disk."""
+    tenant = models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True)
+    declared = {path: _INDEXES[kind] for path, kind in collection.keys.paths().items()}
+    return {"company_id": tenant, **declared}
+
+
+def vector_differences(collection: Collection, found: models.CollectionInfo) -> list[str]:
+    """Compare the vectors of an existing collection with what is expected."""
+    existing = found.config.params.vectors
+    params = existing.get(VECTOR) if isinstance(existing, dict) else None
+    if params is None:
+        return [f"it has no vector named {VECTOR!r}"]
+    differences: list[str] = []
+    if params.size != collection.dimension:
+        differences.append(f"its dimension is {params.size}, not {collection.dimension}")
+    if params.distance != _DISTANCES[collection.distance]:
+        differences.append(f"its distance is {params.distance.value.lower()}, not {collection.distance}")
+    return differences
+
+
+def index_differences(collection: Collection, found: models.CollectionInfo) -> list[str]:
+    """Compare the payload indexes that exist; those that are missing are made, not reported."""
+    differences: list[str] = []
+    for path, schema in indexes(collection).items():
+        existing = found.payload_schema.get(path)
+        if existing is None:
+            continue
+        tenant = isinstance(schema, models.KeywordIndexParams)
+        kind = models.PayloadSchemaType.KEYWORD if tenant else schema
+        if existing.data_type != kind:
+            differences.append(f"its index on {path} is of {existing.data_type.value}, not {kind}")
+        elif tenant and not getattr(existing.params, "is_tenant", None):
+            differences.append(f"its index on {path} is not marked is_tenant")
+    return differences

@@ -1,0 +1,136 @@
+"""The Qdrant engine: a server spoken to by gRPC or REST, blocking or asyncio."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Sequence
+from typing import Final
+
+from qdrant_client import AsyncQdrantClient, QdrantClient, models
+
+from chatapp_db.errors import CollectionMismatch, VectorStoreError
+from chatapp_db.vectors.address import Address
+from chatapp_db.vectors.engine import Collection, Selection
+from chatapp_db.vectors.engines import layout
+from chatapp_db.vectors.engines.client import face
+from chatapp_db.vectors.engines.wire import VECTOR, selected, upserts
+from chatapp_db.vectors.points import Payload, PreparedPoint
+
+__all__ = ["QdrantEngine", "connect", "connect_async"]
+
+OLDEST_SERVER: Final = (1, 17, 1)  # older ones ignore the condition of an upsert
+_FLOAT32_BYTES: Final = 4
+_JSON_BYTES: Final = 22
+
+
+def connect(address: Address, collection: Collection) -> QdrantEngine:
+    """Speak to a server and wait for its answers; nothing is sent yet."""
+    client = QdrantClient(**address.client_arguments())
+    return QdrantEngine(face(client), collection, grpc=address.grpc)
+
+
+def connect_async(address: Address, collection: Collection) -> QdrantEngine:
+    """Speak to a server from an event loop; nothing is sent yet."""
+    client = AsyncQdrantClient(**address.client_arguments())
+    return QdrantEngine(face(client), collection, grpc=address.grpc)
+
+
+class QdrantEngine:
+    """An Engine over a client that has the face of AsyncQdrantClient."""
+
+    def __init__(self, client: AsyncQdrantClient, collection: Collection, *, grpc: bool) -> None:
+        self._client = client
+        self._collection = collection
+        self._name = collection.name
+        self._keys = collection.keys
+        self.bytes_per_dimension = _FLOAT32_BYTES if grpc else _JSON_BYTES
+
+    async def ensure(self) -> None:
+        """Create the collection and what indexes it lacks; compare what was there.
+
+        Raises CollectionMismatch, VectorStoreError for a server that is too old.
+        """
+        await self._refuse_old_server()
+        await self._create_if_absent()
+        found = await self._client.get_collection(self._name)
+        self._refuse(
+            layout.vector_differences(self._collection, found)
+            + layout.index_differences(self._collection, found)
+        )
+        for path, schema in layout.indexes(self._collection).items():
+            if path not in found.payload_schema:
+                await self._client.create_payload_index(self._name, path, field_schema=schema, wait=True)
+
+    async def _refuse_old_server(self) -> None:
+        version = (await self._client.info()).version
+        numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+        if numbers is None or tuple(map(int, numbers.groups())) < OLDEST_SERVER:
+            oldest = ".".join(map(str, OLDEST_SERVER))
+            raise VectorStoreError(f"Qdrant {version} is too old: {oldest} or newer is needed")
+
+    async def _create_if_absent(self) -> None:
+        if await self._client.collection_exists(self._name):
+            return
+        try:
+            await self._client.create_collection(self._name, **layout.creation(self._collection))
+        except VectorStoreError:
+            # Two replicas start at once: the one that came second finds it made.
+            if not await self._client.collection_exists(self._name):
+                raise
+
+    def _refuse(self, differences: list[str]) -> None:
+        if differences:
+            raise CollectionMismatch(f"collection {self._name!r}: {'; '.join(differences)}")
+
+    async def upsert(self, company_id: uuid.UUID, points: Sequence[PreparedPoint]) -> None:
+        """Write a batch in one request."""
+        operations = upserts(company_id, points)
+        await self._client.batch_update_points(self._name, update_operations=operations, wait=True)
+
+    async def search(
+        self, selection: Selection, vector: Sequence[float], k: int, min_score: float | None
+    ) -> list[tuple[Payload | None, float]]:
+        """Find the nearest points; the query is always a vector, never the id of a point."""
+        response = await self._client.query_points(
+            self._name,
+            query=list(vector),
+            using=VECTOR,
+            query_filter=selected(selection, self._keys),
+            limit=k,
+            score_threshold=min_score,
+            with_payload=True,
+        )
+        return [(point.payload, point.score) for point in response.points]
+
+    async def scroll(
+        self, selection: Selection, limit: int, after: uuid.UUID | None
+    ) -> tuple[list[Payload | None], uuid.UUID | None]:
+        """Read points in the order of their ids."""
+        records, following = await self._client.scroll(
+            self._name,
+            scroll_filter=selected(selection, self._keys),
+            limit=limit,
+            offset=None if after is None else str(after),
+            with_payload=True,
+        )
+        payloads: list[Payload | None] = [record.payload for record in records]
+        return payloads, None if following is None else uuid.UUID(str(following))
+
+    async def count(self, selection: Selection) -> int:
+        """Count exactly."""
+        wanted = selected(selection, self._keys)
+        return (await self._client.count(self._name, count_filter=wanted, exact=True)).count
+
+    async def delete(self, selection: Selection) -> None:
+        """Delete by a filter that always names the company."""
+        selector = models.FilterSelector(filter=selected(selection, self._keys))
+        await self._client.delete(self._name, points_selector=selector, wait=True)
+
+    async def count_all(self) -> int:
+        """Count the points of all companies."""
+        return (await self._client.count(self._name, exact=True)).count
+
+    async def close(self) -> None:
+        """Give connections back."""
+        await self._client.close()

@@ -1,0 +1,180 @@
+"""Points: what goes into the store, what comes out of it, and how each is named.
+
+Pure: no engine, no I/O. A payload holds identifiers, the revision, the content's hash and the
+declared metadata; never content, which stays in PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias, cast
+
+import msgspec
+
+from chatapp_db.errors import InvalidValue, TenantIsolationError
+from chatapp_db.vectors.keys import Keys, MetaValue
+
+__all__ = ["Payload", "Point", "PointPage", "SearchHit", "StoredPoint", "point_id"]
+
+MAX_BATCH_POINTS: Final = 256
+MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
+MAX_PAYLOAD_BYTES: Final = 64 * 1024
+_FRAMING_BYTES: Final = 128  # a point's id and tags, in protobuf as in JSON
+
+Payload: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A chunk's vector as a service hands it over.
+
+    A revision lower than the stored one is dropped by the store, so that a late writer cannot
+    undo a newer one. ``meta`` may only hold declared keys.
+    """
+
+    chunk_id: uuid.UUID
+    vector: Sequence[float]
+    source_id: uuid.UUID
+    agent_id: uuid.UUID | None = None
+    revision: int = 0
+    content_hash: str = ""
+    meta: Mapping[str, MetaValue] = field(default_factory=dict[str, MetaValue])
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPoint:
+    """What the store knows of a chunk; the chunk itself is read from PostgreSQL."""
+
+    chunk_id: uuid.UUID
+    source_id: uuid.UUID
+    agent_id: uuid.UUID | None
+    revision: int
+    content_hash: str
+    meta: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit(StoredPoint):
+    """A found chunk; the higher its score, the nearer."""
+
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class PointPage:
+    """Some points in the order of their ids; ``after`` fetches the next page, None says there is none."""
+
+    points: list[StoredPoint]
+    after: uuid.UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPoint:
+    """A point that passed every check, in the form that goes over the wire."""
+
+    id: uuid.UUID
+    vector: list[float]
+    revision: int
+    payload: Payload
+    payload_bytes: int
+
+
+def point_id(company_id: uuid.UUID, chunk_id: uuid.UUID) -> uuid.UUID:
+    """Name a chunk's point.
+
+    The company is part of the name: another company that names the same chunk addresses a
+    different point.
+    """
+    return uuid.uuid5(company_id, str(chunk_id))
+
+
+def prepare(company_id: uuid.UUID, point: Point, vector: list[float], keys: Keys) -> PreparedPoint:
+    """Turn a point with a checked vector into what is sent.
+
+    Raises InvalidValue for metadata that was not declared or is too large, and for a field of
+    the wrong type.
+    """
+    chunk_id = _identifier("chunk_id", point.chunk_id)
+    meta = {_declared(name, keys): keys.stored(name, value) for name, value in point.meta.items()}
+    payload: dict[str, Any] = {
+        "company_id": str(company_id),
+        "chunk_id": str(chunk_id),
+        "source_id": str(_identifier("source_id", point.source_id)),
+        "revision": keys.canonical("revision", point.revision),
+        "content_hash": point.content_hash,
+        "meta": meta,
+    }
+    if point.agent_id is not None:
+        payload["agent_id"] = str(_identifier("agent_id", point.agent_id))
+    size = _size(payload)
+    return PreparedPoint(point_id(company_id, chunk_id), vector, point.revision, payload, size)
+
+
+def _identifier(name: str, value: object) -> uuid.UUID:
+    if not isinstance(value, uuid.UUID):
+        raise InvalidValue(name, "must be a uuid.UUID")
+    return value
+
+
+def _declared(name: str, keys: Keys) -> str:
+    if name not in keys.declared:
+        raise InvalidValue("meta", f"{name!r} is not declared for this store")
+    return name
+
+
+def _size(payload: Payload) -> int:
+    try:
+        size = len(msgspec.json.encode(payload))
+    except (TypeError, UnicodeEncodeError) as error:
+        raise InvalidValue("point", "a field is not of its type") from error
+    if size > MAX_PAYLOAD_BYTES:
+        raise InvalidValue("meta", f"is larger than {MAX_PAYLOAD_BYTES} bytes")
+    return size
+
+
+def batches(points: Iterable[PreparedPoint], bytes_per_dimension: int) -> Iterator[list[PreparedPoint]]:
+    """Cut points into requests that no server refuses for their size."""
+    batch: list[PreparedPoint] = []
+    room = MAX_BATCH_BYTES
+    for point in points:
+        # Twice the payload's JSON is more than protobuf ever makes of it.
+        size = len(point.vector) * bytes_per_dimension + 2 * point.payload_bytes + _FRAMING_BYTES
+        if batch and (len(batch) == MAX_BATCH_POINTS or size > room):
+            yield batch
+            batch, room = [], MAX_BATCH_BYTES
+        batch.append(point)
+        room -= size
+    if batch:
+        yield batch
+
+
+def read_point(company_id: uuid.UUID, payload: Payload | None, keys: Keys) -> StoredPoint:
+    """Read a stored point back.
+
+    Raises TenantIsolationError for a point that is not this company's, whatever it is.
+    """
+    return StoredPoint(**_fields(company_id, payload, keys))
+
+
+def read_hit(company_id: uuid.UUID, payload: Payload | None, score: float, keys: Keys) -> SearchHit:
+    """Read a found point back.
+
+    Raises TenantIsolationError for a point that is not this company's, whatever it is.
+    """
+    return SearchHit(**_fields(company_id, payload, keys), score=score)
+
+
+def _fields(company_id: uuid.UUID, payload: Payload | None, keys: Keys) -> dict[str, Any]:
+    if payload is None or payload.get("company_id") != str(company_id):
+        raise TenantIsolationError("the vector store returned a point that is not this company's")
+    agent_id = payload.get("agent_id")
+    return {
+        "chunk_id": uuid.UUID(payload["chunk_id"]),
+        "source_id": uuid.UUID(payload["source_id"]),
+        "agent_id": None if agent_id is None else uuid.UUID(agent_id),
+        "revision": payload["revision"],
+        "content_hash": payload["content_hash"],
+        "meta": keys.read(cast("Mapping[str, object]", payload["meta"])),
+    }

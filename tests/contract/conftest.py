@@ -1,0 +1,86 @@
+"""A store on each engine in each world; every test gets a collection of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import uuid
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+
+from chatapp_db.vectors import create_async_vector_store, create_vector_store
+from tests.contract.oracle import KEYS
+from tests.contract.real_server import real_server
+from tests.contract.stand_in import StandIn, running_stand_in
+from tests.worlds import Awaited, World, settled
+
+DIMENSION = 4
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def stand_in() -> Generator[tuple[str, StandIn]]:
+    with running_stand_in() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def qdrant_url() -> Generator[str]:
+    with real_server() as url:
+        yield url
+
+
+@pytest.fixture(params=["memory", "grpc stand-in", "qdrant"])
+def engine_url(request: pytest.FixtureRequest) -> str:
+    if request.param == "memory":
+        return "memory://"
+    if request.param == "qdrant":
+        return request.getfixturevalue("qdrant_url")
+    return request.getfixturevalue("stand_in")[0]
+
+
+@pytest.fixture
+def open_store(world: World, runner: asyncio.Runner) -> Generator[Callable[..., Awaited]]:
+    """Open stores; they and their collections are gone after the test."""
+    opened: list[Any] = []
+
+    def open_one(url: str, **options: Any) -> Awaited:
+        create = world.pick(create_vector_store, create_async_vector_store)
+        options.setdefault("dimension", DIMENSION)
+        options.setdefault("collection", f"test_{os.getpid()}_{next(_numbers)}")
+        options.setdefault("api_key", os.environ.get("CHATAPP_QDRANT_API_KEY"))
+        opened.append(create(url, keys=KEYS, **options))
+        return Awaited(opened[-1])
+
+    yield open_one
+    for store in opened:
+        runner.run(settled(store.close()))
+
+
+@pytest.fixture
+def store(
+    request: pytest.FixtureRequest,
+    engine_url: str,
+    open_store: Callable[..., Awaited],
+    runner: asyncio.Runner,
+) -> Generator[Awaited]:
+    """An empty store whose collection is made."""
+    store = open_store(engine_url)
+    runner.run(settled(store.unwrap().ensure_collection()))
+    yield store
+    if request.node.callspec.params["engine_url"] == "qdrant":
+        engine = store.unwrap()._engine
+        runner.run(engine._client.delete_collection(engine._name))
+
+
+@pytest.fixture
+def company() -> uuid.UUID:
+    return uuid.uuid4()
+
+
+@pytest.fixture
+def other_company() -> uuid.UUID:
+    return uuid.uuid4()

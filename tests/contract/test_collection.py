@@ -1,0 +1,137 @@
+"""The collection is made once, as designed, and never silently used when it differs."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import grpc
+import pytest
+from qdrant_client import models
+
+from chatapp_db.errors import CollectionMismatch, VectorStoreError, VectorStoreUnavailable
+from chatapp_db.vectors import Point
+from tests.contract.oracle import SOURCES
+from tests.contract.stand_in import StandIn, running_stand_in
+from tests.worlds import Awaited, World
+
+QUERY = [1.0, 0.5, 0.5, 0.5]
+
+
+async def test_ensuring_twice_and_at_once_changes_nothing(
+    store: Awaited, world: World, company: uuid.UUID
+) -> None:
+    await store.upsert(company, [Point(uuid.uuid4(), QUERY, SOURCES[0])])
+    await world.together(*[store.ensure_collection] * 4)
+    assert await store.count(company) == 1
+
+
+async def test_every_difference_is_listed(engine_url: str, store: Awaited, open_store: Any) -> None:
+    engine = store.unwrap()._engine
+    other = open_store(engine_url, collection=engine._name, dimension=8, distance="dot")
+    if engine_url == "memory://":
+        other.unwrap()._engine._client = engine._client
+    with pytest.raises(CollectionMismatch, match=r"dimension is 4, not 8; its distance is cosine, not dot"):
+        await other.ensure_collection()
+
+
+async def test_a_store_without_its_collection_is_an_error_and_no_empty_list(
+    engine_url: str, open_store: Any, company: uuid.UUID
+) -> None:
+    store = open_store(engine_url, collection=f"absent_{uuid.uuid4().hex}")
+    with pytest.raises(VectorStoreError):
+        await store.search(company, QUERY)
+
+
+async def test_a_server_gets_the_collection_of_the_design(
+    open_store: Any, stand_in: tuple[str, StandIn]
+) -> None:
+    url, server = stand_in
+    store = open_store(url)
+    await store.ensure_collection()
+    name = store.unwrap()._engine._name
+    created, indexes = server.created[name], server.indexes[name]
+    assert (created.hnsw_config.m, created.hnsw_config.payload_m) == (0, 16)
+    assert created.strict_mode_config.enabled
+    assert not created.strict_mode_config.unindexed_filtering_retrieve
+    assert not created.strict_mode_config.unindexed_filtering_update
+    assert indexes["company_id"].params.is_tenant
+    assert {path: index.data_type.value for path, index in indexes.items()} == {
+        "company_id": "keyword",
+        "source_id": "keyword",
+        "agent_id": "keyword",
+        "revision": "integer",
+        "meta.lang": "keyword",
+        "meta.page": "integer",
+        "meta.weight": "float",
+        "meta.public": "bool",
+        "meta.published": "datetime",
+    }
+
+
+async def test_a_missing_index_is_made_and_a_different_one_refused(
+    open_store: Any, stand_in: tuple[str, StandIn]
+) -> None:
+    url, server = stand_in
+    store = open_store(url)
+    await store.ensure_collection()
+    indexes = server.indexes[store.unwrap()._engine._name]
+    del indexes["source_id"]
+    await store.ensure_collection()
+    assert "source_id" in indexes
+    plain = models.PayloadIndexInfo(data_type=models.PayloadSchemaType.KEYWORD, points=0)
+    indexes["company_id"] = indexes["meta.page"] = plain
+    with pytest.raises(
+        CollectionMismatch, match=r"company_id is not marked.*meta\.page is of keyword, not integer"
+    ):
+        await store.ensure_collection()
+
+
+async def test_requests_stay_below_the_limits_of_a_server(
+    open_store: Any, stand_in: tuple[str, StandIn], company: uuid.UUID
+) -> None:
+    url, server = stand_in
+    # The stand-in keeps gRPC's default limit of 4 MiB for a message, below Qdrant's own.
+    for dimension, points, expected in [(4, 600, [256, 256, 88]), (8192, 300, [126, 126, 48])]:
+        store = open_store(url, dimension=dimension)
+        await store.ensure_collection()
+        server.batches.clear()
+        vector = [0.5] * dimension
+        await store.upsert(
+            company,
+            (Point(uuid.uuid4(), vector, SOURCES[0], revision=number % 3) for number in range(points)),
+        )
+        assert server.batches == expected
+
+
+@pytest.mark.parametrize("version", ["1.16.3", "0.1.0", "unknown"])
+async def test_a_server_that_ignores_our_conditions_is_refused(open_store: Any, version: str) -> None:
+    with running_stand_in(version) as (url, _):
+        store = open_store(url)
+        with pytest.raises(VectorStoreError, match="too old"):
+            await store.ensure_collection()
+
+
+TRANSIENT = [
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+]
+LASTING = [grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.INTERNAL]
+
+
+@pytest.mark.parametrize("code", TRANSIENT + LASTING, ids=lambda code: code.name)
+async def test_an_error_says_whether_to_try_again(
+    open_store: Any,
+    stand_in: tuple[str, StandIn],
+    monkeypatch: pytest.MonkeyPatch,
+    code: grpc.StatusCode,
+) -> None:
+    url, server = stand_in
+    store = open_store(url)
+    monkeypatch.setattr(server, "failing", code)
+    with pytest.raises(VectorStoreError) as raised:
+        await store.search(uuid.uuid4(), QUERY)
+    assert isinstance(raised.value, VectorStoreUnavailable) is raised.value.retryable is (code in TRANSIENT)
+    assert isinstance(raised.value.__cause__, grpc.RpcError)
+    assert "told to fail" not in str(raised.value)

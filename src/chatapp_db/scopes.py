@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
+from types import TracebackType
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from chatapp_db.execution.carriers import Carrier, Transaction
 from chatapp_db.execution.operation import finish
-from chatapp_db.repositories import audit, conversations, customers, messages
+from chatapp_db.repositories import (
+    agents,
+    analytics,
+    audit,
+    canned_responses,
+    companies,
+    conversations,
+    customers,
+    integrations,
+    invitations,
+    knowledge,
+    knowledge_chunks,
+    messages,
+    packages,
+    plans,
+    users,
+    webhooks,
+    widget,
+)
 
-__all__ = ["AsyncCompanyScope", "AsyncPlatform", "AsyncTenant", "CompanyScope", "Platform", "Tenant"]
+__all__ = [
+    "AsyncCompanyScope",
+    "AsyncOpenScope",
+    "AsyncPlatform",
+    "AsyncTenant",
+    "CompanyScope",
+    "OpenScope",
+    "Platform",
+    "Tenant",
+]
 
 R = TypeVar("R")
 
@@ -29,6 +57,56 @@ class _repository(Generic[R]):  # noqa: N801  # reads as the declaration it is
         repository = self._kind(scope.carrier, scope.company_id)
         scope.__dict__[self._name] = repository
         return repository
+
+
+class OpenScope(Generic[R]):
+    """A transaction for a ``with`` block: committed at its end, undone by an error.
+
+    Leaving it raises TransactionRolledBack where a statement had failed and its error was caught inside.
+    """
+
+    def __init__(
+        self, transaction: Transaction, offered: R, before: Callable[[], object] | None = None
+    ) -> None:
+        self._transaction = transaction
+        self._offered = offered
+        self._before = before
+
+    def __enter__(self) -> R:
+        if self._before is not None:
+            self._before()
+        finish(self._transaction.begin())
+        return self._offered
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        finish(self._transaction.end(error))
+
+
+class AsyncOpenScope(Generic[R]):
+    """A transaction for an ``async with`` block: committed at its end, undone by an error.
+
+    Leaving it raises TransactionRolledBack where a statement had failed and its error was caught inside.
+    """
+
+    def __init__(
+        self, transaction: Transaction, offered: R, before: Callable[[], Awaitable[object]] | None = None
+    ) -> None:
+        self._transaction = transaction
+        self._offered = offered
+        self._before = before
+
+    async def __aenter__(self) -> R:
+        if self._before is not None:
+            await self._before()
+        await self._transaction.begin()
+        return self._offered
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._transaction.end(error)
 
 
 class _Scope:
@@ -78,19 +156,47 @@ class _AsyncSavepoints:
 class CompanyScope(_Scope):
     """A company's repositories, blocking."""
 
+    agents = _repository(agents.AgentRepository)
     audit = _repository(audit.AuditRepository)
+    canned_responses = _repository(canned_responses.CannedResponseRepository)
+    company = _repository(companies.CompanyRepository)
+    conversation_analytics = _repository(analytics.ConversationAnalyticsRepository)
     conversations = _repository(conversations.ConversationRepository)
     customers = _repository(customers.CustomerRepository)
+    daily_analytics = _repository(analytics.DailyAnalyticsRepository)
+    integrations = _repository(integrations.IntegrationRepository)
+    invitations = _repository(invitations.InvitationRepository)
+    knowledge = _repository(knowledge.KnowledgeRepository)
+    knowledge_chunks = _repository(knowledge_chunks.KnowledgeChunkRepository)
     messages = _repository(messages.MessageRepository)
+    packages = _repository(packages.PackageRepository)
+    plans = _repository(plans.PlanRepository)
+    users = _repository(users.UserRepository)
+    webhooks = _repository(webhooks.WebhookRepository)
+    widget = _repository(widget.WidgetRepository)
 
 
 class AsyncCompanyScope(_Scope):
     """A company's repositories, awaited."""
 
+    agents = _repository(agents.AsyncAgentRepository)
     audit = _repository(audit.AsyncAuditRepository)
+    canned_responses = _repository(canned_responses.AsyncCannedResponseRepository)
+    company = _repository(companies.AsyncCompanyRepository)
+    conversation_analytics = _repository(analytics.AsyncConversationAnalyticsRepository)
     conversations = _repository(conversations.AsyncConversationRepository)
     customers = _repository(customers.AsyncCustomerRepository)
+    daily_analytics = _repository(analytics.AsyncDailyAnalyticsRepository)
+    integrations = _repository(integrations.AsyncIntegrationRepository)
+    invitations = _repository(invitations.AsyncInvitationRepository)
+    knowledge = _repository(knowledge.AsyncKnowledgeRepository)
+    knowledge_chunks = _repository(knowledge_chunks.AsyncKnowledgeChunkRepository)
     messages = _repository(messages.AsyncMessageRepository)
+    packages = _repository(packages.AsyncPackageRepository)
+    plans = _repository(plans.AsyncPlanRepository)
+    users = _repository(users.AsyncUserRepository)
+    webhooks = _repository(webhooks.AsyncWebhookRepository)
+    widget = _repository(widget.AsyncWidgetRepository)
 
 
 class Tenant(_Savepoints, CompanyScope):
@@ -105,9 +211,17 @@ class Platform(_Savepoints, _Scope):
     """What stands above the companies, in one transaction."""
 
     audit = _repository(audit.PlatformAuditRepository)
+    companies = _repository(companies.PlatformCompanyRepository)
+    packages = _repository(packages.PlatformPackageRepository)
+    plans = _repository(plans.PlatformPlanRepository)
+    users = _repository(users.PlatformUserRepository)
 
 
 class AsyncPlatform(_AsyncSavepoints, _Scope):
     """What stands above the companies, in one transaction."""
 
     audit = _repository(audit.AsyncPlatformAuditRepository)
+    companies = _repository(companies.AsyncPlatformCompanyRepository)
+    packages = _repository(packages.AsyncPlatformPackageRepository)
+    plans = _repository(plans.AsyncPlatformPlanRepository)
+    users = _repository(users.AsyncPlatformUserRepository)

@@ -12,19 +12,20 @@ PACKAGE = Path(__file__).parents[2] / "src" / "chatapp_db"
 # What each part may import of ours, besides itself; the order is the architecture's.
 MAY_IMPORT = {
     "errors": set(),
+    "identity": set(),
     "address": {"errors"},
     "execution": {"errors", "address"},
     "encryption": {"errors"},
-    "vectors": {"errors", "execution", "address"},
+    "vectors": {"errors", "execution", "address", "identity"},
     "embedded": {"errors"},
     "telemetry": {"errors"},
     "schema": {"errors"},
     "rows": {"errors", "schema"},
     "migrations": {"errors", "address", "execution"},
-    "repositories": {"errors", "address", "execution", "encryption", "schema", "rows"},
+    "repositories": {"errors", "address", "execution", "encryption", "identity", "schema", "rows"},
     "database": {
-        "errors", "address", "execution", "encryption", "embedded", "schema", "rows", "repositories",
-        "scopes", "telemetry",
+        "errors", "address", "execution", "encryption", "embedded", "identity", "schema", "rows",
+        "repositories", "scopes", "telemetry",
     },
     "scopes": {"errors", "address", "execution", "encryption", "schema", "rows", "repositories", "telemetry"},
 }  # fmt: skip

@@ -12,20 +12,24 @@ from psycopg.types.json import set_json_loads
 from sqlalchemy import PoolProxiedConnection
 
 from chatapp_db.errors import RolesMissing, RowLevelSecurityRequired, SchemaOutOfDate
-from chatapp_db.execution.scope import Access, Prologue
+from chatapp_db.execution.scope import VERSION_TABLE, Access, Prologue
 from chatapp_db.execution.wire import Wire
 
 __all__ = ["Line", "line_of", "new_cursor"]
 
-_FACTS = """
-SELECT pg_backend_pid(), current_schema(), session_user::text, login.rolsuper OR login.rolbypassrls,
+_FACTS = f"""
+SELECT pg_backend_pid(), coalesce(installation.nspname, current_schema()), session_user::text,
+  login.rolsuper OR login.rolbypassrls,
   to_regrole(quote_ident(%(app)s)) IS NOT NULL, to_regrole(quote_ident(%(platform)s)) IS NOT NULL,
   pg_has_role(session_user, to_regrole(quote_ident(%(app)s)), %(switch)s),
   pg_has_role(session_user, to_regrole(quote_ident(%(platform)s)), %(switch)s),
   pg_has_role(session_user, to_regrole(quote_ident(%(app)s)), 'USAGE'),
   pg_has_role(session_user, to_regrole(quote_ident(%(platform)s)), 'USAGE')
-FROM pg_catalog.pg_roles AS login WHERE login.rolname = session_user
-"""
+FROM pg_catalog.pg_roles AS login
+  LEFT JOIN pg_catalog.pg_class AS versions ON versions.oid = to_regclass('{VERSION_TABLE}')
+  LEFT JOIN pg_catalog.pg_namespace AS installation ON installation.oid = versions.relnamespace
+WHERE login.rolname = session_user
+"""  # noqa: S608  # a constant
 _SET_PRIVILEGE_SINCE = 160000
 
 

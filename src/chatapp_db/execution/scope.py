@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg import sql
 
-__all__ = ["DEFAULT_ACCESS", "SCOPED", "Access", "Message", "Prologue", "RowLevelSecurity"]
+__all__ = ["DEFAULT_ACCESS", "SCOPED", "VERSION_TABLE", "Access", "Message", "Prologue", "RowLevelSecurity"]
 
 RowLevelSecurity = Literal["require", "warn", "off"]
 
@@ -19,12 +19,16 @@ SCOPED = "chatapp.company_id"
 """The setting that row-level security reads the company from."""
 
 
+VERSION_TABLE = "chatapp_db_version"
+"""The table that tells an installation of this package, and the revision it is at."""
+
+
 @dataclass(frozen=True, eq=False)
 class Access:
     """How scopes enter the database; one for each Database, or for a service's own Session.
 
-    ``schema`` None is the first schema of the connection's search path. A role of None is not
-    switched to. ``statement_timeout`` is in seconds. ``set_local`` sends the prologue as
+    ``schema`` None is the one of the connection's search path that was migrated, else its first. A role
+    of None is not switched to. ``statement_timeout`` is in seconds. ``set_local`` sends the prologue as
     ``SET LOCAL`` inside a transaction, which is what a Citus coordinator forwards to its workers.
     """
 

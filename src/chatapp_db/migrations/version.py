@@ -10,13 +10,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from chatapp_db.execution.scope import VERSION_TABLE
 from chatapp_db.migrations.names import Names
 from chatapp_db.migrations.revisions import Version
 from chatapp_db.migrations.source import Source, sqlstate
 
 __all__ = ["VERSION_TABLE", "create_version_table", "drop_version_table", "read_version", "version_inside"]
-
-VERSION_TABLE = "chatapp_db_version"
 
 # Unqualified, and therefore the first one on the search path, which has to be in its first schema:
 # what a schema further down holds is another installation.

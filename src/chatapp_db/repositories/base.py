@@ -54,6 +54,7 @@ class Entity(Generic[Row]):
         self.name = name
         self._across = across_companies
         self._company_key = None if across_companies else company_key(self.table)
+        self.takes_id = self._company_key is None or self.table.info["scope"] == "tenant"
         self._compiled: dict[Hashable, Statement[Any]] = {}
 
     def _once(self, shape: Hashable, build: Callable[[], Any], row: Callable[..., Any]) -> Statement[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -9,18 +10,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from chatapp_db.errors import InvalidValue
+from chatapp_db.schema.types import checker
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+    from pydantic_core import SchemaValidator
 
-__all__ = ["as_company_id", "as_id", "as_member", "as_moment", "as_version", "checked"]
+__all__ = ["as_company_id", "as_id", "as_member", "as_moment", "as_slug", "as_version", "checked"]
 
 V = TypeVar("V")
 E = TypeVar("E", bound=StrEnum)
 
 _INT4_MAX = 2**31 - 1
+_SLUG = re.compile("[a-z0-9](-?[a-z0-9])*")
+_SLUG_LENGTH = 100
 
-_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
+_CHECKERS: dict[type[Any], SchemaValidator] = {}
 
 
 def as_company_id(value: UUID | str) -> UUID:
@@ -62,25 +66,30 @@ def as_moment(field: str, value: datetime) -> datetime:
     return value
 
 
+def as_slug(field: str, value: str) -> str:
+    """Take a name as it stands in a URL."""
+    if not isinstance(value, str) or len(value) > _SLUG_LENGTH or not _SLUG.fullmatch(value):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
+        raise InvalidValue(field, "not lower-case letters and digits with single hyphens")
+    return value
+
+
 def checked(kind: type[V], values: Mapping[str, Any]) -> V:
     """Check a mapping against its TypedDict and give it back normalised.
 
     Raises InvalidValue with the first field that does not fit; its value is not repeated.
     """
-    from pydantic import ValidationError
+    from pydantic_core import ValidationError
 
     try:
-        result: V = _adapter(kind).validate_python(values)
+        result: V = _checker(kind).validate_python(values)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         raise InvalidValue(".".join(map(str, first["loc"])), first["msg"]) from None
     return result
 
 
-def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+def _checker(kind: type[Any]) -> SchemaValidator:
     """Build a checker when it is first needed; pydantic is not for the import."""
-    from pydantic import TypeAdapter
-
-    if kind not in _ADAPTERS:
-        _ADAPTERS[kind] = TypeAdapter(kind)
-    return _ADAPTERS[kind]
+    if kind not in _CHECKERS:
+        _CHECKERS[kind] = checker(kind)
+    return _CHECKERS[kind]

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 from uuid_utils.compat import uuid7
 
-from chatapp_db.errors import Conflict, InvalidReference, NotFound
+from chatapp_db.errors import Conflict, InvalidReference, InvalidValue, NotFound
 from chatapp_db.execution.carriers import Carrier
 from chatapp_db.execution.guest import Guest
 from chatapp_db.execution.operation import Asyncio, Blocking, operation
@@ -89,6 +89,9 @@ class Operations(Generic[Row]):
         return count
 
     async def _add(self, kind: Any, values: Mapping[str, Any], **more: Any) -> Row:
+        if "id" in values and not self.entity.takes_id:
+            # Such a table has one key for all companies: a refusal would tell of another company's row.
+            raise InvalidValue("id", "is given by the repository")
         written_values: dict[str, Any] = {"id": uuid7(), **checked(kind, values), **more}
         statement: Statement[Row] = self.entity.add(frozenset(written_values))
         return await self._one(statement, **_as_written(written_values))
@@ -121,9 +124,7 @@ class BlockingRepository(Blocking):
         self, session: Session | Carrier, company_id: UUID | str, *, access: Access = DEFAULT_ACCESS
     ) -> None:
         self._company_id: UUID | None = as_company_id(company_id)
-        self._carrier: Carrier = (
-            Guest(session, access, as_company_id(company_id)) if isinstance(session, Session) else session
-        )
+        self._carrier = _carrier(session, Session, access, as_company_id(company_id))
 
 
 class AsyncioRepository(Asyncio):
@@ -133,11 +134,16 @@ class AsyncioRepository(Asyncio):
         self, session: AsyncSession | Carrier, company_id: UUID | str, *, access: Access = DEFAULT_ACCESS
     ) -> None:
         self._company_id: UUID | None = as_company_id(company_id)
-        self._carrier: Carrier = (
-            Guest(session, access, as_company_id(company_id))
-            if isinstance(session, AsyncSession)
-            else session
-        )
+        self._carrier = _carrier(session, AsyncSession, access, as_company_id(company_id))
+
+
+def _carrier(session: Any, kind: type[Any], access: Access, company_id: UUID) -> Carrier:
+    if isinstance(session, kind):
+        return Guest(session, access, company_id)
+    if not hasattr(session, "fetch"):
+        raise InvalidValue("session", f"not a {kind.__name__} of SQLAlchemy")
+    carrier: Carrier = session
+    return carrier
 
 
 class BlockingPlatformRepository(Blocking):

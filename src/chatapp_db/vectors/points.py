@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias, cast
 import msgspec
 
 from chatapp_db.errors import InvalidValue, TenantIsolationError
+from chatapp_db.identity import point_id
 from chatapp_db.vectors.keys import Keys, MetaValue
 
 __all__ = ["Payload", "Point", "PointPage", "SearchHit", "StoredPoint", "point_id"]
@@ -79,15 +80,6 @@ class PreparedPoint:
     revision: int
     payload: Payload
     payload_bytes: int
-
-
-def point_id(company_id: uuid.UUID, chunk_id: uuid.UUID) -> uuid.UUID:
-    """Name a chunk's point.
-
-    The company is part of the name: another company that names the same chunk addresses a
-    different point.
-    """
-    return uuid.uuid5(company_id, str(chunk_id))
 
 
 def prepare(company_id: uuid.UUID, point: Point, vector: list[float], keys: Keys) -> PreparedPoint:

@@ -1,0 +1,252 @@
+"""Knowledge: sources are registered once, their chunks are replaced all at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from hashlib import sha256
+from uuid import uuid4, uuid5
+
+import psycopg
+import pytest
+
+from chatapp_db.errors import Conflict, InvalidCursor, InvalidReference, InvalidValue, NotFound
+from chatapp_db.schema import KnowledgeSourceStatus, KnowledgeSourceType
+from tests.rows import new_agent, new_company
+
+MANY = 70_000
+DIGEST = "d" * 64
+
+
+async def new_source(db, company_id, **values):
+    return await db.company(company_id).knowledge.register(
+        **{"name": "Returns", "type": KnowledgeSourceType.TEXT, **values}
+    )
+
+
+def passages(*contents):
+    return [{"content": content} for content in contents]
+
+
+def contents(chunks):
+    return [chunk.content for chunk in chunks]
+
+
+async def test_the_same_content_is_registered_once_for_an_agent(db):
+    company_id = await new_company(db)
+    agent_id = await new_agent(db, company_id)
+    first = await new_source(db, company_id, content_hash=DIGEST)
+    again = await new_source(db, company_id, content_hash=DIGEST, name="Another name")
+    of_agent = await new_source(db, company_id, content_hash=DIGEST, agent_id=agent_id)
+    assert again == first
+    assert of_agent.id != first.id
+    assert (await new_source(db, company_id, content_hash=DIGEST, agent_id=agent_id)).id == of_agent.id
+    assert await db.company(company_id).knowledge.count() == 2
+
+
+async def test_sources_without_a_content_hash_are_all_different(db):
+    company_id = await new_company(db)
+    assert (await new_source(db, company_id)).id != (await new_source(db, company_id)).id
+
+
+async def test_two_companies_may_register_the_same_content(db):
+    left, right = await new_company(db), await new_company(db)
+    ids = {(await new_source(db, company, content_hash=DIGEST)).id for company in (left, right)}
+    assert len(ids) == 2
+
+
+async def test_a_source_that_failed_may_be_registered_anew(db, database_url):
+    company_id = await new_company(db)
+    failed = await new_source(db, company_id, content_hash=DIGEST)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE chatapp_knowledge_sources SET status = 'error'")
+    assert (await new_source(db, company_id, content_hash=DIGEST)).id != failed.id
+
+
+async def test_a_source_takes_no_agent_of_another_company(db):
+    company_id, other = await new_company(db), await new_company(db)
+    agent_id = await new_agent(db, other)
+    with pytest.raises(InvalidReference):
+        await new_source(db, company_id, agent_id=agent_id)
+
+
+async def test_a_source_is_changed_but_not_into_another(db):
+    company_id = await new_company(db)
+    agent_id = await new_agent(db, company_id)
+    source = await new_source(db, company_id, content_hash=DIGEST)
+    await new_source(db, company_id, content_hash=DIGEST, agent_id=agent_id)
+    knowledge = db.company(company_id).knowledge
+    assert (await knowledge.update(source.id, name="Refunds")).name == "Refunds"
+    with pytest.raises(Conflict):
+        await knowledge.update(source.id, agent_id=agent_id)
+    with pytest.raises(InvalidValue):
+        await knowledge.update(source.id, status="ready")
+
+
+async def test_chunks_are_stored_in_order_and_named_for_the_vector_store(db):
+    company_id = await new_company(db)
+    source = await new_source(db, company_id)
+    assert source.status is KnowledgeSourceStatus.PROCESSING
+    given = [{"content": "One", "metadata": {"page": 1}, "token_count": 3}, {"content": "Two"}]
+    company = db.company(company_id)
+    replaced = await company.knowledge.replace_chunks(source.id, given)
+    one, two = replaced.chunks
+    assert [one.chunk_index, two.chunk_index] == [0, 1]
+    assert (one.metadata, one.token_count, two.metadata, two.token_count) == ({"page": 1}, 3, {}, 0)
+    assert one.content_hash == sha256(b"One").hexdigest()
+    assert one.qdrant_id == uuid5(company_id, str(one.id))
+    assert await company.knowledge_chunks.get(two.id) == two
+    now = await company.knowledge.get(source.id)
+    assert (now.status, now.updated_at) == (KnowledgeSourceStatus.READY, replaced.replaced_at)
+
+
+async def test_a_replacement_keeps_the_chunks_that_stay(db):
+    company_id = await new_company(db)
+    source = await new_source(db, company_id)
+    knowledge = db.company(company_id).knowledge
+    before = await knowledge.replace_chunks(source.id, passages("a", "b", "c", "d"))
+    after = await knowledge.replace_chunks(source.id, passages("a", "B", "c"))
+    assert contents(after.chunks) == ["a", "B", "c"]
+    assert [after.chunks[0], after.chunks[2]] == [before.chunks[0], before.chunks[2]]
+    assert after.chunks[1].id == before.chunks[1].id
+    assert after.chunks[1].updated_at > before.chunks[1].updated_at
+    assert after.replaced_at > before.replaced_at
+    page = await db.company(company_id).knowledge_chunks.of_source(source.id)
+    assert page.items == after.chunks
+
+
+async def test_a_source_can_be_emptied_and_filled_again(db):
+    company_id = await new_company(db)
+    source = await new_source(db, company_id)
+    knowledge = db.company(company_id).knowledge
+    await knowledge.replace_chunks(source.id, passages("a", "b"))
+    assert (await knowledge.replace_chunks(source.id, [])).chunks == []
+    assert await db.company(company_id).knowledge_chunks.count() == 0
+    assert contents((await knowledge.replace_chunks(source.id, passages("c"))).chunks) == ["c"]
+
+
+async def test_chunks_are_replaced_in_the_transaction_that_registers_their_source(db):
+    company_id = await new_company(db)
+    async with db.tenant(company_id) as tenant:
+        source = await tenant.knowledge.register(name="Returns", type="text")
+        await tenant.knowledge.replace_chunks(source.id, passages("a", "b"))
+        replaced = await tenant.knowledge.replace_chunks(source.id, passages("b"))
+    assert contents(replaced.chunks) == ["b"]
+    assert await db.company(company_id).knowledge_chunks.count() == 1
+
+
+async def test_two_replacements_at_once_are_never_mixed(db, database_url):
+    """The other one is under way when ours begins, so ours sees neither its chunks nor their end."""
+    company_id = await new_company(db)
+    source = await new_source(db, company_id)
+    knowledge = db.company(company_id).knowledge
+    await knowledge.replace_chunks(source.id, passages("old"))
+    with psycopg.connect(database_url) as other:
+        other.execute("UPDATE chatapp_knowledge_sources SET updated_at = clock_timestamp()")
+        other.execute(
+            "INSERT INTO chatapp_knowledge_chunks (company_id, source_id, qdrant_id, content, chunk_index)"
+            " SELECT company_id, id, gen_random_uuid(), 'theirs', n"
+            " FROM chatapp_knowledge_sources, generate_series(1, 5) n"
+        )
+        waiting = threading.Thread(target=commit_when_somebody_waits, args=[other, database_url])
+        waiting.start()
+        replaced = await knowledge.replace_chunks(source.id, passages("a", "b"))
+        waiting.join()
+    assert contents(replaced.chunks) == ["a", "b"]
+    assert contents((await db.company(company_id).knowledge_chunks.of_source(source.id)).items) == ["a", "b"]
+
+
+def commit_when_somebody_waits(connection, url):
+    with psycopg.connect(url, autocommit=True) as watcher:
+        for _ in range(500):
+            waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            if watcher.execute(waits).fetchone()[0]:
+                break
+            time.sleep(0.01)
+    connection.commit()
+
+
+async def test_many_chunks_are_replaced_and_read_at_once(db):
+    company_id = await new_company(db)
+    source = await new_source(db, company_id)
+    company = db.company(company_id)
+    replaced = await company.knowledge.replace_chunks(source.id, passages(*map(str, range(MANY))))
+    assert contents(replaced.chunks) == [str(number) for number in range(MANY)]
+    ids = [chunk.id for chunk in reversed(replaced.chunks)]
+    assert [chunk.id for chunk in await company.knowledge_chunks.by_ids(ids)] == ids
+
+
+async def test_chunks_of_a_source_come_in_pages(db):
+    company_id = await new_company(db)
+    source, other = await new_source(db, company_id), await new_source(db, company_id)
+    company = db.company(company_id)
+    await company.knowledge.replace_chunks(source.id, passages("a", "b", "c"))
+    first = await company.knowledge_chunks.of_source(source.id, limit=2)
+    second = await company.knowledge_chunks.of_source(source.id, limit=2, cursor=first.next_cursor)
+    assert contents(first.items + second.items) == ["a", "b", "c"]
+    assert second.next_cursor is None
+    with pytest.raises(InvalidCursor):
+        await company.knowledge_chunks.of_source(other.id, limit=2, cursor=first.next_cursor)
+
+
+async def test_deleting_a_source_deletes_its_chunks(db):
+    company_id = await new_company(db)
+    source = await new_source(db, company_id)
+    company = db.company(company_id)
+    await company.knowledge.replace_chunks(source.id, passages("a"))
+    await company.knowledge.delete(source.id)
+    assert await company.knowledge_chunks.count() == 0
+    with pytest.raises(NotFound):
+        await company.knowledge.delete(source.id)
+
+
+async def test_another_company_finds_neither_source_nor_chunks(db):
+    company_id, other = await new_company(db), await new_company(db)
+    source = await new_source(db, company_id)
+    replaced = await db.company(company_id).knowledge.replace_chunks(source.id, passages("secret"))
+    stranger = db.company(other)
+    for call in (
+        stranger.knowledge.get,
+        stranger.knowledge.delete,
+        lambda id: stranger.knowledge.replace_chunks(id, passages("mine now")),
+        lambda id: stranger.knowledge.replace_chunks(id, []),
+    ):
+        with pytest.raises(NotFound):
+            await call(source.id)
+    assert await stranger.knowledge_chunks.by_ids([replaced.chunks[0].id]) == []
+    assert (await stranger.knowledge_chunks.of_source(source.id)).items == []
+    assert (await db.company(company_id).knowledge_chunks.of_source(source.id)).items == replaced.chunks
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        "text",
+        None,
+        {"content": "a"},
+        ["text"],
+        [{}],
+        [{"content": None}],
+        [{"content": "a\0b"}],
+        [{"content": "\ud800"}],
+        [{"content": "x" * 100_001}],
+        [{"content": "a", "contents": "b"}],
+        [{"content": "a", "metadata": {"page": float("nan")}}],
+        [{"content": "a", "token_count": 2**31}],
+        [{"content": "a", "token_count": True}],
+    ],
+    ids=lambda chunks: repr(chunks)[:40],
+)
+async def test_what_is_no_list_of_passages_is_refused(db, chunks):
+    company_id = await new_company(db)
+    source = await new_source(db, company_id)
+    async with db.tenant(company_id) as tenant:
+        with pytest.raises(InvalidValue):
+            await tenant.knowledge.replace_chunks(source.id, chunks)
+        assert await tenant.knowledge_chunks.count() == 0
+
+
+@pytest.mark.parametrize("ids", [None, "abc", [str(uuid4())], [None]])
+async def test_what_is_no_list_of_ids_is_refused(db, ids):
+    with pytest.raises(InvalidValue):
+        await db.company(uuid4()).knowledge_chunks.by_ids(ids)

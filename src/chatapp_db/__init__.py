@@ -12,10 +12,10 @@
 Every name is loaded when it is first asked for, so that importing the package costs little.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+import importlib
+import typing
 
-if TYPE_CHECKING:
+if typing.TYPE_CHECKING:
     from chatapp_db.database import AsyncDatabase, Database
     from chatapp_db.errors import (
         ChatAppDbError,
@@ -221,7 +221,7 @@ def __getattr__(name: str) -> object:
     """Load a public name from its home."""
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    value: object = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
     globals()[name] = value
     return value
 

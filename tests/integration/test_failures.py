@@ -52,7 +52,6 @@ WHOAMI = Statement(
     ),
     scalar,
 )
-CUSTOMERS = "SELECT id FROM chatapp_customers"
 
 
 class Companies:
@@ -62,7 +61,8 @@ class Companies:
         self.left, self.right = uuid4(), uuid4()
         with psycopg.connect(url, autocommit=True) as connection:
             plan = connection.execute(
-                "INSERT INTO chatapp_subscription_plans (name, slug, type) VALUES ('Free', 'free', 'free') RETURNING id"
+                "INSERT INTO chatapp_subscription_plans (name, slug, type)"
+                " VALUES ('Free', 'free', 'free') RETURNING id"
             ).fetchone()[0]
             for company in (self.left, self.right):
                 connection.execute(

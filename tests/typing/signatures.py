@@ -7,9 +7,9 @@ from typing import Any, assert_type
 from uuid import UUID
 
 from chatapp_db.database import AsyncDatabase, Database
+from chatapp_db.repositories.conversations import InboxItem
 from chatapp_db.repositories.paging import Page
 from chatapp_db.rows import ConversationRow, MessageRow
-from chatapp_db.repositories.conversations import InboxItem
 from chatapp_db.schema import MessageRole
 
 

@@ -46,7 +46,9 @@ NOTES = sa.Table(
     info={"company_key": "company_id"},
 )
 LABELS = sa.Table("labels", METADATA, sa.Column("id", sa.Uuid), sa.Column("text", sa.Text))
-DEFAULTED = sa.Table("defaulted", METADATA, sa.Column("id", sa.Uuid, default=uuid4), sa.Column("text", sa.Text))
+DEFAULTED = sa.Table(
+    "defaulted", METADATA, sa.Column("id", sa.Uuid, default=uuid4), sa.Column("text", sa.Text)
+)
 ID = sa.bindparam("id", type_=sa.Uuid())
 
 
@@ -178,7 +180,9 @@ ALIAS = NOTES.alias("other")
         sa.select(NOTES.c.id).where(NOTES.c.company_id == ID),
         sa.select(NOTES.c.id).where(NOTES.c.id == COMPANY),
         sa.select(NOTES.c.id).where(NOTES.c.company_id == COMPANY, sa.exists(sa.select(ALIAS.c.id))),
-        sa.select(NOTES.c.id).join(ALIAS, ALIAS.c.company_id == NOTES.c.company_id).where(NOTES.c.company_id == COMPANY),
+        sa.select(NOTES.c.id)
+        .join(ALIAS, ALIAS.c.company_id == NOTES.c.company_id)
+        .where(NOTES.c.company_id == COMPANY),
         sa.select(LABELS.c.id).where(LABELS.c.id == sa.select(NOTES.c.id).scalar_subquery()),
         sa.update(NOTES).where(NOTES.c.id == ID).values(text=written(NOTES.c.text)).returning(NOTES.c.id),
         sa.delete(NOTES).where(NOTES.c.id == ID).returning(NOTES.c.id),
@@ -207,7 +211,11 @@ def test_a_written_value_and_a_compared_one_have_binds_of_their_own():
 
 
 def test_a_constant_stands_in_the_text():
-    query = sa.select(LABELS.c.id).where(LABELS.c.text == constant("50 %'s", sa.Text())).limit(constant(25, sa.Integer()))
+    query = (
+        sa.select(LABELS.c.id)
+        .where(LABELS.c.text == constant("50 %'s", sa.Text()))
+        .limit(constant(25, sa.Integer()))
+    )
     assert "'50 %%''s'" in Statement(query, scalar).text
     assert constant(Mood.SAD, MOOD).compile().string == "'sad'"
 

@@ -57,9 +57,7 @@ class Prologue:
             settings["role"] = role
         self._names = [SCOPED, *settings]
         self._set_local = access.set_local
-        self._begin = "; ".join(
-            ["BEGIN", *(f"SET LOCAL {name} = {_value(name, settings)}" for name in settings)]
-        )
+        self._begin = ["BEGIN", *(f"SET LOCAL {name} = {_value(name, settings)}" for name in settings)]
         calls = [
             _set(name, sql.Literal(value).as_string().replace("%", "%%")) for name, value in settings.items()
         ]
@@ -68,7 +66,7 @@ class Prologue:
     def single(self, company_id: UUID | None) -> list[Message]:
         """Open a transaction that is one pipeline; the role comes last, since it may forbid the rest."""
         if self._set_local:
-            return [(text.replace("%", "%%"), {}) for text in self.begin(company_id).split("; ")]
+            return [(text.replace("%", "%%"), {}) for text in self._texts(company_id)]
         return [(self._single, {"company_id": str(company_id or "")})]
 
     def end(self) -> list[Message]:
@@ -77,7 +75,7 @@ class Prologue:
 
     def begin(self, company_id: UUID | None) -> str:
         """Open a transaction that goes on, as one message; a rendered UUID needs no quoting."""
-        return f"{self._begin}; SET LOCAL {SCOPED} = '{company_id or ''}'"
+        return "; ".join(self._texts(company_id))
 
     def enter(self, company_id: UUID) -> list[Message]:
         """Keep what a host's transaction has set, then set ours."""
@@ -88,6 +86,9 @@ class Prologue:
         """Put a host's transaction back as ``enter`` found it; its own role first, so that it may."""
         back = (_set(name, f"current_setting('{_kept(name)}')") for name in reversed(self._names))
         return [(f"SELECT {', '.join(back)}", {})]
+
+    def _texts(self, company_id: UUID | None) -> list[str]:
+        return [*self._begin, f"SET LOCAL {SCOPED} = '{company_id or ''}'"]
 
 
 def _set(name: str, value: str) -> str:

@@ -16,7 +16,7 @@ from typing import Final, Literal, TypeAlias, cast, get_args
 
 from chatapp_db.errors import InvalidValue
 
-__all__ = ["KeyKind", "Keys", "MetaValue", "Scalar", "StoredScalar"]
+__all__ = ["MAX_VALUES", "KeyKind", "Keys", "Kind", "MetaValue", "Scalar", "StoredScalar"]
 
 KeyKind: TypeAlias = Literal["keyword", "integer", "float", "boolean", "datetime"]
 """What a declared key holds; a point may hold one value or a list of them."""

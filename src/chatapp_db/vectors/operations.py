@@ -52,6 +52,11 @@ class VectorOperations:
         self._engine = engine
         self._collection = collection
 
+    @property
+    def collection(self) -> Collection:
+        """What the store was made for: its dimension, and the keys that metadata may have."""
+        return self._collection
+
     @operation
     async def ensure_collection(self) -> None:
         """Create the collection with its indexes if it is absent, else compare it.

@@ -17,7 +17,20 @@ from chatapp_db.errors import InvalidValue, TenantIsolationError
 from chatapp_db.identity import point_id
 from chatapp_db.vectors.keys import Keys, MetaValue
 
-__all__ = ["Payload", "Point", "PointPage", "SearchHit", "StoredPoint", "point_id"]
+__all__ = [
+    "MAX_BATCH_POINTS",
+    "Payload",
+    "Point",
+    "PointPage",
+    "PreparedPoint",
+    "SearchHit",
+    "StoredPoint",
+    "batches",
+    "point_id",
+    "prepare",
+    "read_hit",
+    "read_point",
+]
 
 MAX_BATCH_POINTS: Final = 256
 MAX_BATCH_BYTES: Final = 4 * 1024 * 1024

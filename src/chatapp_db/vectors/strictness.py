@@ -14,7 +14,15 @@ from typing import Final, cast
 
 from chatapp_db.errors import InvalidValue
 
-__all__ = ["check_after", "check_chunk_ids", "check_company", "check_limit", "check_score", "check_vector"]
+__all__ = [
+    "MAX_LIMIT",
+    "check_after",
+    "check_chunk_ids",
+    "check_company",
+    "check_limit",
+    "check_score",
+    "check_vector",
+]
 
 MAX_LIMIT: Final = 1000
 # Outside these lengths a square is lost in float32, and engines stop normalising.

@@ -17,6 +17,7 @@ from typing_extensions import Unpack
 from chatapp_db.address import SecretLike, engine_url
 from chatapp_db.embedded import EmbeddedServer
 from chatapp_db.execution.carriers import SingleCalls, Transaction
+from chatapp_db.execution.entrance import Entrance
 from chatapp_db.execution.pool import PoolSettings, adopted, async_engine, blocking_engine
 from chatapp_db.execution.scope import Access, RowLevelSecurity
 from chatapp_db.execution.wire import ASYNCIO, BLOCKING
@@ -64,7 +65,7 @@ class Database:
     """
 
     def __init__(self, url: str | URL | SecretLike | Engine, **settings: Unpack[DatabaseSettings]) -> None:
-        self.access, pool = _shared_out(settings)
+        access, pool = _shared_out(settings)
         self._server: EmbeddedServer | None = None
         self._owns_engine = not isinstance(url, Engine)
         if isinstance(url, Engine):
@@ -72,6 +73,7 @@ class Database:
             self.engine = url
         else:
             self.engine = blocking_engine(engine_url(url), pool)
+        self._entrance = Entrance(BLOCKING, self.engine, access)
 
     @classmethod
     def embedded(cls, folder: str | PathLike[str], **settings: Unpack[DatabaseSettings]) -> Self:
@@ -87,22 +89,22 @@ class Database:
     def tenant(self, company_id: UUID | str) -> OpenScope[Tenant]:
         """Open one transaction that can only see this company: ``with db.tenant(id) as tenant:``."""
         company = as_company_id(company_id)
-        transaction = Transaction(BLOCKING, self.engine, self.access, company)
+        transaction = Transaction(self._entrance, company)
         return OpenScope(transaction, Tenant(transaction, company))
 
     def company(self, company_id: UUID | str) -> CompanyScope:
         """Give one company's repositories, each call a transaction and a round trip of its own."""
         company = as_company_id(company_id)
-        return CompanyScope(SingleCalls(BLOCKING, self.engine, self.access, company), company)
+        return CompanyScope(SingleCalls(self._entrance, company), company)
 
     def platform(self, reason: str, *, staff_id: UUID | None = None) -> OpenScope[Platform]:
         """Open one transaction across companies; that it was opened, and why, is in the audit trail first.
 
         The line of the trail is committed on its own, so it stays whatever becomes of the transaction.
         """
-        entry = SingleCalls(BLOCKING, self.engine, self.access, None, platform=True)
+        entry = SingleCalls(self._entrance, None, platform=True)
         record = partial(PlatformAuditRepository(entry).record, **_entry(reason, staff_id))
-        transaction = Transaction(BLOCKING, self.engine, self.access, None, platform=True)
+        transaction = Transaction(self._entrance, None, platform=True)
         return OpenScope(transaction, Platform(transaction, None), record)
 
     def close(self) -> None:
@@ -133,7 +135,7 @@ class AsyncDatabase:
     def __init__(
         self, url: str | URL | SecretLike | AsyncEngine, **settings: Unpack[DatabaseSettings]
     ) -> None:
-        self.access, pool = _shared_out(settings)
+        access, pool = _shared_out(settings)
         self._server: EmbeddedServer | None = None
         self._owns_engine = not isinstance(url, AsyncEngine)
         if isinstance(url, AsyncEngine):
@@ -141,6 +143,7 @@ class AsyncDatabase:
             self.engine = url
         else:
             self.engine = async_engine(engine_url(url), pool)
+        self._entrance = Entrance(ASYNCIO, self.engine, access)
 
     @classmethod
     async def embedded(cls, folder: str | PathLike[str], **settings: Unpack[DatabaseSettings]) -> Self:
@@ -156,22 +159,22 @@ class AsyncDatabase:
     def tenant(self, company_id: UUID | str) -> AsyncOpenScope[AsyncTenant]:
         """Open one transaction that can only see this company: ``async with db.tenant(id) as tenant:``."""
         company = as_company_id(company_id)
-        transaction = Transaction(ASYNCIO, self.engine, self.access, company)
+        transaction = Transaction(self._entrance, company)
         return AsyncOpenScope(transaction, AsyncTenant(transaction, company))
 
     def company(self, company_id: UUID | str) -> AsyncCompanyScope:
         """Give one company's repositories, each call a transaction and a round trip of its own."""
         company = as_company_id(company_id)
-        return AsyncCompanyScope(SingleCalls(ASYNCIO, self.engine, self.access, company), company)
+        return AsyncCompanyScope(SingleCalls(self._entrance, company), company)
 
     def platform(self, reason: str, *, staff_id: UUID | None = None) -> AsyncOpenScope[AsyncPlatform]:
         """Open one transaction across companies; that it was opened, and why, is in the audit trail first.
 
         The line of the trail is committed on its own, so it stays whatever becomes of the transaction.
         """
-        entry = SingleCalls(ASYNCIO, self.engine, self.access, None, platform=True)
+        entry = SingleCalls(self._entrance, None, platform=True)
         record = partial(AsyncPlatformAuditRepository(entry).record, **_entry(reason, staff_id))
-        transaction = Transaction(ASYNCIO, self.engine, self.access, None, platform=True)
+        transaction = Transaction(self._entrance, None, platform=True)
         return AsyncOpenScope(transaction, AsyncPlatform(transaction, None), record)
 
     async def close(self) -> None:

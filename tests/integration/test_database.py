@@ -120,7 +120,8 @@ async def test_settings_reach_the_server(world, login_url, companies):
 
 async def test_set_local_is_the_same_in_one_trip(world, login_url, companies):
     db = world.open(login_url("service"))
-    db.unwrap().access = replace(db.unwrap().access, set_local=True)
+    entrance = db.unwrap()._entrance
+    db.unwrap()._entrance = replace(entrance, access=replace(entrance.access, set_local=True))
     for _ in range(7):
         assert await run(db.company(companies.left), WHOAMI) == [f"chatapp_app {companies.left}"]
         assert [row.id for row in (await db.company(companies.right).customers.page()).items] == [

@@ -32,7 +32,7 @@ MAY_IMPORT = {
 MAY_IMPORT["knowledge"] = MAY_IMPORT["database"] | {"database", "vectors"}
 MAY_IMPORT["seed"] = MAY_IMPORT["database"] | {"database"}
 ABOVE = MAY_IMPORT["knowledge"] | {"knowledge", "seed", "migrations", "chatapp_db"}
-for part in ("cli", "demo", "testing", "fastapi"):
+for part in ("cli", "demo", "testing", "fastapi", "__main__"):
     MAY_IMPORT[part] = ABOVE | {"cli", "demo"}
 MAY_IMPORT["chatapp_db"] = ABOVE
 ONLY_HERE_MIGRATIONS_SEE_TABLES = {"migrations/env.py", "migrations/check.py"}

@@ -208,7 +208,7 @@ def _on(day: Any, moment: Any) -> sa.ColumnElement[bool]:
     return sa.and_(moment >= starts, moment < ends)
 
 
-def _started(day: Any) -> sa.Select[Any]:
+def _started(day: Any) -> Any:
     c, satisfaction = _conversations.c, _analytics.c.satisfaction_score
     waited = sa.func.round(sa.extract("epoch", c.first_response_at - c.started_at))
     return (
@@ -228,7 +228,7 @@ def _started(day: Any) -> sa.Select[Any]:
     )
 
 
-def _spoken(day: Any) -> sa.Select[Any]:
+def _spoken(day: Any) -> Any:
     """Add the messages up by way of the conversations that may have one on the day.
 
     Which those are is said roughly, and only by what an index knows: not over when the day began anywhere

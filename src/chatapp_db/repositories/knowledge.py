@@ -38,6 +38,7 @@ __all__ = [
     "KnowledgeOperations",
     "KnowledgeRepository",
     "SourceChunks",
+    "as_chunks",
 ]
 
 _sources = table_of(KnowledgeSource)
@@ -60,6 +61,13 @@ class Chunk(TypedDict, total=False):
 @closed
 class _Chunks(TypedDict):
     chunks: list[Chunk]
+
+
+def as_chunks(chunks: Sequence[Chunk]) -> list[Chunk]:
+    """Take the passages of a source; a text alone is not taken for the list of its letters."""
+    if isinstance(chunks, str | bytes | Mapping):
+        raise InvalidValue("chunks", "not a list")
+    return checked(_Chunks, {"chunks": chunks})["chunks"]
 
 
 @dataclass(slots=True)
@@ -117,7 +125,7 @@ class KnowledgeOperations(TenantOperations[KnowledgeSourceRow]):
 
         Raises NotFound, InvalidValue, SerializationFailure where other calls keep replacing them meanwhile.
         """
-        parameters = _incoming(self._company_id, chunks)
+        parameters = _incoming(self._company_id, as_chunks(chunks))
         parameters["source_id"] = as_id("source_id", source_id)
         for _ in range(_ATTEMPTS):
             found = await self._fetch(_replace(), **parameters)
@@ -158,11 +166,8 @@ _PASSAGE = ("content", "content_hash", "metadata", "token_count")
 _INCOMING = ("id", "qdrant_id", *_PASSAGE)
 
 
-def _incoming(company_id: UUID | None, chunks: Sequence[Chunk]) -> dict[str, Any]:
+def _incoming(company_id: UUID | None, passages: Sequence[Chunk]) -> dict[str, Any]:
     """Spread the passages over one array for each column."""
-    if isinstance(chunks, str | bytes | Mapping):
-        raise InvalidValue("chunks", "not a list")
-    passages = checked(_Chunks, {"chunks": chunks})["chunks"]
     ids = [uuid7() for _ in passages]
     return {
         "new_id": ids,
@@ -196,11 +201,12 @@ def _replace() -> Statement[tuple[UUID | None, datetime, KnowledgeChunkRow | Non
         owned(_chunks), c.source_id == _SOURCE_ID, c.source_id == held.c.id, c.chunk_index >= count
     )
     changed = _changed(held)
+    # NOT IN is hashed; a NOT EXISTS becomes a nested loop, as nobody can guess how many rows change.
     kept = sa.select(*c).where(
         owned(_chunks),
         c.source_id == _SOURCE_ID,
         c.chunk_index < count,
-        ~sa.exists(sa.select(changed.c.id).where(changed.c.chunk_index == c.chunk_index)),
+        c.chunk_index.not_in(sa.select(changed.c.chunk_index)),
     )
     now = sa.select(changed).union_all(kept).subquery("now")
     query = (

@@ -39,7 +39,8 @@ class Past:
         values = {"started_at": started_at, "last_message_at": started_at, **moments}
         assignments = ", ".join(f"{name} = %s" for name in values)
         self.raw.execute(
-            f"UPDATE chatapp_conversations SET {assignments} WHERE id = %s", [*values.values(), conversation_id]
+            f"UPDATE chatapp_conversations SET {assignments} WHERE id = %s",
+            [*values.values(), conversation_id],
         )
         return conversation_id
 
@@ -221,7 +222,11 @@ async def test_days_are_listed_in_order(past):
 @pytest.mark.parametrize("day", [None, "2026-03-08", STARTS, 20260308])
 async def test_what_is_no_day_is_refused(db, day):
     analytics = db.company(uuid4()).daily_analytics
-    for call in (analytics.rollup, lambda day: analytics.range(day, DAY), lambda day: analytics.range(DAY, day)):
+    for call in (
+        analytics.rollup,
+        lambda day: analytics.range(day, DAY),
+        lambda day: analytics.range(DAY, day),
+    ):
         with pytest.raises(InvalidValue):
             await call(day)
 
@@ -242,7 +247,8 @@ def test_a_roll_up_reads_by_index_what_the_day_needs(raw):
     raw.execute(
         "INSERT INTO chatapp_conversations"
         " (company_id, agent_id, customer_id, status, resolved_at, started_at, last_message_at)"
-        " SELECT %s, gen_random_uuid(), gen_random_uuid(), 'resolved', t, t, t FROM generate_series(1, 20000) n,"
+        " SELECT %s, gen_random_uuid(), gen_random_uuid(), 'resolved', t, t, t"
+        " FROM generate_series(1, 20000) n,"
         " LATERAL (SELECT timestamptz '2026-03-09' - n * interval '10 minutes' AS t) AS at",
         [company_id],
     )

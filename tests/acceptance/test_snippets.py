@@ -1,0 +1,161 @@
+"""The documents tell the truth: what they show runs, in order, and prints what they say it prints."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.server import server_folder
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+FENCED = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:|#|mailto:)(?P<path>[^)#]+)")
+EXTRAS = re.compile(r"(?:\.|chatapp-db)\[(?P<names>[\w,]+)\]")
+REQUIRED = {"README.md", "docs/quickstart.md"}
+# Addresses of the repository's own pages, which are no files.
+_PAGES = ("../../compare/", "../../releases/")
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """A fenced block, and the line of its document that it begins on."""
+
+    language: str
+    text: str
+    line: int
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def snippets(document: Path) -> list[Snippet]:
+    text = document.read_text(encoding="utf-8")
+    return [
+        Snippet(found["language"], found["text"], text.count("\n", 0, found.start("text")))
+        for found in FENCED.finditer(text)
+    ]
+
+
+def run(document: Path) -> None:
+    """Execute the python blocks in one namespace; a text block is what the block before it printed."""
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    printed = ""
+    try:
+        for snippet in snippets(document):
+            if snippet.language == "python":
+                printed = executed(snippet, name_of(document), namespace)
+            elif snippet.language == "text":
+                assert printed == snippet.text, f"{name_of(document)}:{snippet.line}"
+    finally:
+        for engine in namespace.values():
+            if isinstance(engine, Engine):
+                engine.dispose()
+
+
+def executed(snippet: Snippet, document: str, namespace: dict[str, object]) -> str:
+    """Run a block so that a traceback names the document's own line, and give what it printed."""
+    code = compile("\n" * snippet.line + snippet.text, document, "exec")
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        exec(code, namespace)
+    return output.getvalue()
+
+
+WITH_PYTHON = [document for document in DOCUMENTS if any(s.language == "python" for s in snippets(document))]
+
+
+def commands() -> Iterator[tuple[str, ...]]:
+    """Give each shell command of every document, without what comments or joins it."""
+    for document in DOCUMENTS:
+        for snippet in snippets(document):
+            if snippet.language == "console":
+                for line in re.findall(r"^\$ (.+)$", snippet.text, re.MULTILINE):
+                    words = shlex.split(line, comments=True)
+                    yield from split_at(words, {"&&", "|", ";"})
+
+
+def split_at(words: list[str], joints: set[str]) -> Iterator[tuple[str, ...]]:
+    command: list[str] = []
+    for word in [*words, "&&"]:
+        if word not in joints:
+            command.append(word)
+        elif command:
+            yield tuple(command)
+            command = []
+
+
+COMMANDS = sorted(set(commands()))
+OURS = [command for command in COMMANDS if command[0] == "chatapp-db"]
+SESSIONS = sorted({word for command in COMMANDS if command[:2] == ("nox", "-s") for word in command[2:]})
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch, empty_database_url: str) -> Iterator[None]:
+    """Stand in an empty folder beside an empty database, as a reader does."""
+    with server_folder() as folder:
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("CHATAPP_DATABASE_URL", empty_database_url)
+        yield
+
+
+def test_the_documents_that_must_run_are_found():
+    assert {name_of(document) for document in WITH_PYTHON} >= REQUIRED
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("document", WITH_PYTHON, ids=name_of)
+def test_every_python_snippet_of_a_document_runs_in_order(document):
+    run(document)
+
+
+def test_a_snippet_that_prints_something_else_would_be_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    document = tmp_path / "lie.md"
+    document.write_text("```python\nprint(1)\n```\n\n```text\n2\n```\n")
+    with pytest.raises(AssertionError, match=r"lie\.md:5"):
+        run(document)
+
+
+def test_a_document_names_commands_at_all():
+    assert ("chatapp-db", "demo") in OURS
+    assert "tests" in SESSIONS
+
+
+@pytest.mark.parametrize("command", OURS, ids=" ".join)
+def test_a_command_that_is_named_exists_and_takes_its_options(command):
+    program = [sys.executable, "-m", "chatapp_db", command[1], "--help"]
+    wide = {**os.environ, "COLUMNS": "200", "TERM": "dumb"}
+    told = subprocess.run(program, check=True, capture_output=True, text=True, timeout=60, env=wide).stdout
+    assert [word for word in command[2:] if word.startswith("--") and word not in told] == []
+
+
+@pytest.mark.parametrize("session", SESSIONS)
+def test_a_nox_session_that_is_named_exists(session):
+    assert f"\ndef {session}(session" in (ROOT / "noxfile.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_an_extra_that_is_named_exists(document):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = {name for found in EXTRAS.finditer(document.read_text()) for name in found["names"].split(",")}
+    assert named <= set(project["optional-dependencies"])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_a_link_leads_to_a_file(document):
+    paths = [found["path"] for found in LINK.finditer(document.read_text(encoding="utf-8"))]
+    files = [path for path in paths if not path.startswith(_PAGES)]
+    assert [path for path in files if not (document.parent / path).exists()] == []

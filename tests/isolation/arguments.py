@@ -1,0 +1,181 @@
+"""What each argument of a repository method is given: a row of ours, one of theirs, or one of nobody's."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import secrets
+import types
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Union, get_args, get_origin
+from uuid import UUID, uuid4
+
+import typing_extensions
+
+from chatapp_db.schema import UserRole
+from tests.isolation.methods import Method, Parameter
+from tests.isolation.population import DAY, NOON, Population
+
+TABLES_OF = {
+    "agents": "chatapp_agents",
+    "audit": "chatapp_audit_logs",
+    "canned_responses": "chatapp_canned_responses",
+    "company": "chatapp_companies",
+    "conversation_analytics": "chatapp_conversation_analytics",
+    "conversations": "chatapp_conversations",
+    "customers": "chatapp_customers",
+    "daily_analytics": "chatapp_daily_analytics",
+    "integrations": "chatapp_integrations",
+    "invitations": "chatapp_team_invitations",
+    "knowledge": "chatapp_knowledge_sources",
+    "knowledge_chunks": "chatapp_knowledge_chunks",
+    "messages": "chatapp_messages",
+    "packages": "chatapp_agent_packages",
+    "plans": "chatapp_subscription_plans",
+    "users": "chatapp_users",
+    "webhooks": "chatapp_webhooks",
+    "widget": "chatapp_widget_settings",
+}
+"""The table whose row the argument ``id`` of a repository means."""
+
+REFERENCES = {
+    "agent_id": "chatapp_agents",
+    "assigned_user_id": "chatapp_users",
+    "conversation_id": "chatapp_conversations",
+    "created_by": "chatapp_users",
+    "customer_id": "chatapp_customers",
+    "package_id": "chatapp_agent_packages",
+    "sender_user_id": "chatapp_users",
+    "source_id": "chatapp_knowledge_sources",
+    "user_id": "chatapp_users",
+}
+
+KEYS = {"channel_conversation_id", "content_hash", "cursor", "email", "external_id", "shortcut", "slug"}
+"""Arguments by which a row is found or refused, although they are no ids."""
+
+BESIDE = {"content_hash": "agent_id"}
+"""Keys that are unique only together with another argument."""
+
+OF_NO_ROW = {"resource_id", "staff_id"}
+"""Ids that are written down and never looked up."""
+
+_BY_NAME: dict[str, Any] = {
+    "ai_messages_count": 0,
+    "chunks": [{"content": "said by us"}],
+    "human_messages_count": 0,
+    "ip_address": "10.0.0.9",
+    "limit": 25,
+    "timezone": "Europe/Paris",
+}
+_BY_TYPE: dict[type, Any] = {
+    str: "said by us",
+    bool: True,
+    int: 1,
+    dt.datetime: NOON,
+    dt.date: DAY,
+    list: [],
+    Sequence: [],
+    dict: {},
+}
+
+
+@dataclass(frozen=True)
+class Slot:
+    """An argument that can name a row of another company."""
+
+    parameter: Parameter
+    table: str
+
+    @property
+    def name(self) -> str:
+        return self.parameter.name
+
+    @property
+    def is_id(self) -> bool:
+        return self.name not in KEYS
+
+    @property
+    def is_own_id(self) -> bool:
+        """Tell whether it means the row that the method is about."""
+        return self.name in {"id", "ids"}
+
+    def given(self, value: Any) -> Any:
+        return [value] if self.name == "ids" else value
+
+
+def slots(method: Method) -> list[Slot]:
+    """Give the arguments of a method that can name a row.
+
+    Raises LookupError for an id of which this module does not know whose it is.
+    """
+    return [Slot(one, _table(method, one)) for one in method.parameters if _names_a_row(one)]
+
+
+def value_in(population: Population, shared: Population, method: Method, slot: Slot) -> Any:
+    """Give a population's value for a slot: what is shared belongs to both.
+
+    ``id`` is of the last row, to which no other refers, and every other value of the first.
+    """
+    rows = population.rows.get(slot.table) or shared.rows[slot.table]
+    if slot.is_own_id:
+        return slot.given(rows[-1]["id"])
+    return rows[0]["id" if slot.is_id else slot.name]
+
+
+def value_of_nobody(slot: Slot) -> Any:
+    """Give a value that is in no row."""
+    if slot.is_id:
+        return slot.given(uuid4())
+    word = f"nobody{secrets.token_hex(6)}"
+    return f"{word}@example.com" if slot.name == "email" else word
+
+
+def fillings(method: Method) -> Iterator[dict[str, Any]]:
+    """Give the arguments that can name no row: only those that must be, then all of them."""
+    rest = [one for one in method.parameters if not _names_a_row(one)]
+    bare = {one.name: _filling(method, one) for one in rest if one.required}
+    full = {one.name: _filling(method, one) for one in rest}
+    yield bare
+    if full != bare:
+        yield full
+
+
+def _names_a_row(parameter: Parameter) -> bool:
+    is_id = UUID in (parameter.hint, *get_args(parameter.hint))
+    return parameter.name in KEYS or (is_id and parameter.name not in OF_NO_ROW)
+
+
+def _table(method: Method, parameter: Parameter) -> str:
+    if parameter.name in {"id", "ids"} or parameter.name in KEYS:
+        tables = TABLES_OF, method.repository
+    else:
+        tables = REFERENCES, parameter.name
+    known, name = tables
+    if name not in known:
+        raise LookupError(f"{method}({parameter.name}): whose row is it? Add it to arguments.py")
+    return known[name]
+
+
+def _filling(method: Method, parameter: Parameter) -> Any:
+    if parameter.name in _BY_NAME:
+        return _BY_NAME[parameter.name]
+    for hint in _alternatives(parameter.hint):
+        kind = get_origin(hint) or hint
+        if typing_extensions.is_typeddict(kind):
+            return {}
+        if kind is UserRole:
+            return UserRole.SUPPORT_AGENT
+        if isinstance(kind, type) and issubclass(kind, enum.Enum):
+            return next(iter(kind))
+        if kind is UUID:
+            return uuid4()
+        if kind in _BY_TYPE:
+            return _BY_TYPE[kind]
+    raise LookupError(
+        f"{method}({parameter.name}: {parameter.hint}): no value known, add one to arguments.py"
+    )
+
+
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)

@@ -1,0 +1,53 @@
+"""A database of two companies with rows in every table, copied for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.isolation.calling import Caller
+from tests.isolation.population import Populations, populate
+from tests.server import Server
+
+
+@dataclass
+class _Filled:
+    name: str
+    populations: Populations
+
+
+@pytest.fixture(scope="session")
+def filled(server: Server, template: str) -> Generator[_Filled]:
+    name = server.create_database(template)
+    url = server.url.set(database=name).render_as_string(hide_password=False)
+    yield _Filled(name, populate(url))
+    server.drop_database(name)
+
+
+@pytest.fixture
+def database_url(server: Server, filled: _Filled) -> Generator[str]:
+    """In this folder every database has the two companies in it."""
+    with server.database(filled.name) as url:
+        yield url
+
+
+@pytest.fixture
+def populations(filled: _Filled) -> Populations:
+    return filled.populations
+
+
+@pytest.fixture(scope="session")
+def untouched_url(server: Server, filled: _Filled) -> Generator[str]:
+    """One database for all tests that keep nothing of what they write."""
+    with server.database(filled.name) as url:
+        yield url
+
+
+@pytest.fixture(params=["every wall", "predicates alone"])
+def caller(request, world, login_url, database_url, populations):
+    """Once as a service does it, once as superuser: below no policy, as nobody's role."""
+    if request.param == "every wall":
+        return Caller(world.open(login_url("service")), populations)
+    return Caller(world.open(database_url, rls="off"), populations)

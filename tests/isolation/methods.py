@@ -1,0 +1,71 @@
+"""Every method of a company's repositories, found by looking at the scopes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, get_args, get_type_hints
+
+import typing_extensions
+
+from chatapp_db.execution.operation import operation
+from chatapp_db.scopes import _repository
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One argument of a method; the keys of its ``**values`` are arguments too."""
+
+    name: str
+    hint: Any
+    required: bool
+
+
+@dataclass(frozen=True)
+class Method:
+    """A public operation of a repository."""
+
+    repository: str
+    name: str
+    parameters: tuple[Parameter, ...]
+
+    def __str__(self) -> str:
+        return f"{self.repository}.{self.name}"
+
+
+def repositories(scope: type) -> dict[str, type]:
+    """Give the repositories that a scope offers, by name."""
+    return {
+        name: made._kind
+        for kind in reversed(scope.__mro__)
+        for name, made in vars(kind).items()
+        if isinstance(made, _repository)
+    }
+
+
+def methods(repository: str, kind: type) -> list[Method]:
+    """Give the operations of a repository; one that overrides another counts once."""
+    found = {name: member for name, member in public(kind) if isinstance(member, operation)}
+    return [Method(repository, name, tuple(_parameters(found[name].awaited))) for name in sorted(found)]
+
+
+def public(kind: type) -> Iterator[tuple[str, Any]]:
+    """Give what a class offers by a public name, the most derived last."""
+    for part in reversed(kind.__mro__):
+        yield from ((name, member) for name, member in vars(part).items() if not name.startswith("_"))
+
+
+def _parameters(body: Any) -> Iterator[Parameter]:
+    hints = get_type_hints(body)
+    for parameter in list(inspect.signature(body).parameters.values())[1:]:
+        hint = hints[parameter.name]
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            yield from _keys(*get_args(hint))
+        else:
+            yield Parameter(parameter.name, hint, parameter.default is inspect.Parameter.empty)
+
+
+def _keys(kind: Any) -> Iterator[Parameter]:
+    for name, hint in typing_extensions.get_type_hints(kind).items():
+        yield Parameter(name, hint, name in kind.__required_keys__)

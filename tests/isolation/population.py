@@ -1,0 +1,177 @@
+"""Two companies with rows in every table, made from the metadata: a new table needs no line here."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import sqlalchemy as sa
+
+from chatapp_db.address import engine_url
+from chatapp_db.schema import UserRole, metadata
+
+ROWS = 2
+DAY = dt.date(2026, 1, 1)
+NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
+"""When everything happened: the day that a roll-up is asked for."""
+
+TABLES = {table.name: table for table in metadata.sorted_tables}
+OWNED = {name: table for name, table in TABLES.items() if table.info["company_key"]}
+
+
+@dataclass
+class Population:
+    """The rows of one company, or of nobody in particular, by table; every text of it holds the mark."""
+
+    mark: str
+    id: UUID = field(default_factory=uuid4)
+    rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def ids(self) -> set[UUID]:
+        return {row["id"] for rows in self.rows.values() for row in rows}
+
+
+@dataclass
+class Populations:
+    """Who calls, whose rows it must never reach, and what all companies share."""
+
+    ours: Population
+    theirs: Population
+    shared: Population
+
+
+def populate(url: str) -> Populations:
+    """Fill a database as superuser."""
+    shared, ours, theirs = (
+        Population(f"{name}{secrets.token_hex(4)}") for name in ("shared", "ours", "theirs")
+    )
+    engine = sa.create_engine(engine_url(url))
+    with engine.begin() as connection:
+        for table in metadata.sorted_tables:
+            # Theirs come first: a query that forgot the company would find them first.
+            owners = (theirs, ours) if table.name in OWNED else (shared,)
+            for owner in owners:
+                owner.rows[table.name] = [
+                    _insert(connection, table, owner, shared, place) for place in range(_how_many(table))
+                ]
+    engine.dispose()
+    return Populations(ours, theirs, shared)
+
+
+def fingerprint(url: str, company_id: UUID) -> dict[str, str]:
+    """Hash a company's rows in every table, and the shared ones, with what tells that a row was rewritten."""
+    engine = sa.create_engine(engine_url(url))
+    prints = {}
+    with engine.begin() as connection:
+        for name, table in TABLES.items():
+            key = table.info["company_key"]
+            where = f"WHERE {key} = '{company_id}'" if key else ""
+            rows = "string_agg(t::text || t.xmin, '|' ORDER BY id)"
+            query = f"SELECT count(*) || md5({rows}) FROM {name} t {where}"
+            prints[name] = connection.execute(sa.text(query)).scalar_one()
+    engine.dispose()
+    return prints
+
+
+def remove(url: str, population: Population) -> None:
+    """Delete a company with all its rows, triggers and keys notwithstanding."""
+    engine = sa.create_engine(engine_url(url))
+    with engine.begin() as connection:
+        connection.execute(sa.text("SET LOCAL session_replication_role = replica"))
+        for table in OWNED.values():
+            connection.execute(sa.delete(table).where(table.c[table.info["company_key"]] == population.id))
+    engine.dispose()
+
+
+def _how_many(table: sa.Table) -> int:
+    unique = (constraint for constraint in table.constraints if isinstance(constraint, sa.UniqueConstraint))
+    only_one = any([column.name for column in constraint.columns] == ["company_id"] for constraint in unique)
+    return 1 if only_one or table.info["company_key"] == "id" else ROWS
+
+
+def _insert(
+    connection: sa.Connection, table: sa.Table, owner: Population, shared: Population, place: int
+) -> dict[str, Any]:
+    values = {
+        column.key: value
+        for column in table.columns
+        if (value := _value(column, owner, shared, place)) is not None
+    }
+    row = connection.execute(sa.insert(table).values(values).returning(*table.columns)).mappings().one()
+    return dict(row)
+
+
+def _value(column: sa.Column[Any], owner: Population, shared: Population, place: int) -> Any:
+    """Give a value that the column's checks accept, None to leave it to the default."""
+    if column.key == column.table.info["company_key"]:
+        return owner.id
+    if column.key == "id":
+        return uuid4()
+    target = _target(column)
+    if target is not None:
+        rows = owner.rows.get(target) or shared.rows[target]
+        return rows[place if _one_for_each(column) else 0]["id"]
+    if column.key in _BY_NAME:
+        return _BY_NAME[column.key](owner.mark, place)
+    return _by_type(column, owner.mark, place)
+
+
+def _by_type(column: sa.Column[Any], mark: str, place: int) -> Any:  # noqa: PLR0911  # a type each
+    match column.type:
+        case sa.Enum(enum_class=kind):
+            return UserRole.SUPPORT_AGENT if kind is UserRole else _first(kind)
+        case sa.Text():
+            return f"{mark} {column.name} {place}"
+        case sa.JSON() if "[]" not in str(getattr(column.server_default, "arg", "")):
+            return {"note": mark}
+        case sa.ARRAY():
+            return [mark]
+        case sa.Uuid():
+            return uuid4()
+        case sa.Date():
+            return DAY + dt.timedelta(days=place)
+        case sa.Integer() if not column.nullable and column.server_default is None:
+            return place
+        case _:
+            return None
+
+
+def _first(kind: type[enum.Enum] | None) -> enum.Enum:
+    assert kind is not None
+    return next(iter(kind))
+
+
+_BY_NAME = {
+    "created_at": lambda mark, place: NOON,
+    "started_at": lambda mark, place: NOON,
+    "email": lambda mark, place: f"{mark}.{place}@example.com",
+    "slug": lambda mark, place: f"{mark}-{place}",
+    "token_hash": lambda mark, place: secrets.token_hex(32),
+    "currency": lambda mark, place: "EUR",
+    "timezone": lambda mark, place: "UTC",
+    "ip_address": lambda mark, place: "10.0.0.1",
+    # A secret has the shape of an envelope, which no mark has.
+    "config": lambda mark, place: {},
+    "secret": lambda mark, place: None,
+}
+
+
+def _target(column: sa.Column[Any]) -> str | None:
+    """Name the table that a column refers to."""
+    for constraint in column.table.foreign_key_constraints:
+        if column.key in constraint.column_keys:
+            return constraint.referred_table.name
+    return None
+
+
+def _one_for_each(column: sa.Column[Any]) -> bool:
+    """Tell whether a row refers to each of the others at most once."""
+    key = ["company_id", column.name]
+    return any(
+        isinstance(constraint, sa.UniqueConstraint) and [part.name for part in constraint.columns] == key
+        for constraint in column.table.constraints
+    )

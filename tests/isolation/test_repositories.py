@@ -1,0 +1,87 @@
+"""Every repository method, called with another company's ids, keys and cursors, finds nothing.
+
+Each is called three times as our company: with values of nobody, of theirs, and of our own. The first
+two must come to the same, to the last word; the third must not, or the first two would prove nothing.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from chatapp_db.execution.operation import operation
+from chatapp_db.scopes import AsyncCompanyScope, AsyncTenant, Tenant
+from tests.isolation.calling import REPOSITORIES, probes
+from tests.isolation.methods import methods, public, repositories
+from tests.isolation.population import OWNED
+
+# A number changes when a method is added or taken away, on purpose and with a look at what it was given.
+EXPECTED = {
+    "agents": 10,
+    "audit": 5,
+    "canned_responses": 7,
+    "company": 2,
+    "conversation_analytics": 5,
+    "conversations": 10,
+    "customers": 8,
+    "daily_analytics": 6,
+    "integrations": 4,
+    "invitations": 4,
+    "knowledge": 8,
+    "knowledge_chunks": 6,
+    "messages": 7,
+    "packages": 5,
+    "plans": 5,
+    "users": 6,
+    "webhooks": 4,
+    "widget": 2,
+}
+
+
+@pytest.fixture
+def database_url(untouched_url):
+    """Every call of this module is undone."""
+    return untouched_url
+
+
+def test_every_method_is_covered():
+    found = {name: len(methods(name, kind)) for name, kind in REPOSITORIES.items()}
+    assert found == EXPECTED
+
+
+@pytest.mark.parametrize("scope", [AsyncCompanyScope, Tenant, AsyncTenant])
+def test_all_scopes_of_a_company_offer_the_same(scope):
+    offered = repositories(scope)
+    assert [m for name, kind in offered.items() for m in methods(name, kind)] == [
+        m for name, kind in REPOSITORIES.items() for m in methods(name, kind)
+    ]
+
+
+@pytest.mark.parametrize("repository", REPOSITORIES)
+def test_a_repository_offers_nothing_but_its_operations(repository):
+    other = {name for name, member in public(REPOSITORIES[repository]) if not isinstance(member, operation)}
+    assert other <= {"entity"}
+
+
+@pytest.mark.parametrize("repository", REPOSITORIES)
+async def test_their_rows_are_as_good_as_none(caller, repository):
+    count = 0
+    for probe in probes(repository):
+        if probe.is_of_companies:
+            await caller.finds_nothing_of_theirs(probe)
+            count += 1
+    assert count or repository in {"company", "packages", "plans"}
+
+
+@pytest.mark.parametrize("repository", REPOSITORIES)
+async def test_what_is_shared_is_the_same_for_everybody(caller, repository):
+    for probe in probes(repository):
+        if not probe.targets or probe.is_of_companies:
+            continue
+        if any(slot.table in OWNED for slot in probe.targets):
+            continue
+        nobody, shared = [await caller.arguments(probe, whose) for whose in (None, caller.ours)]
+        missing = await caller.undone(probe.method, nobody, caller.ours)
+        ours = await caller.undone(probe.method, shared, caller.ours)
+        assert caller.plain(ours, probe, shared) != caller.plain(missing, probe, nobody), probe
+        if probe.method.repository in {"packages", "plans"} and "cursor" not in shared:
+            assert ours.text == (await caller.undone(probe.method, shared, caller.theirs)).text, probe

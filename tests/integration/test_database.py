@@ -48,6 +48,18 @@ async def test_a_database_is_named_in_any_form(world, login_url, companies, form
     assert await db.company(str(companies.left)).customers.count() == 1
 
 
+@pytest.mark.slow
+async def test_a_database_in_a_folder_stops_with_it(world, tmp_path):
+    kind = world.pick(Database, AsyncDatabase)
+    for round in (1, 2):
+        db = await settled(kind.embedded(tmp_path / "data", pool_size=1))
+        migrate(db.engine.url)
+        assert await settled(db.company(uuid4()).customers.count()) == 0
+        assert len(list(tmp_path.rglob("postmaster.pid"))) == 1, round
+        await settled(db.close())
+        assert list(tmp_path.rglob("postmaster.pid")) == []
+
+
 @pytest.mark.parametrize("url", ["mysql://a/b", "postgresql+asyncpg://a/b", "nonsense", "", None, 7])
 def test_what_names_no_database_of_ours_is_refused(url):
     for kind in (Database, AsyncDatabase):

@@ -66,7 +66,8 @@ class Companies:
             ).fetchone()[0]
             for company in (self.left, self.right):
                 connection.execute(
-                    "INSERT INTO chatapp_companies (id, name, slug, subscription_plan_id) VALUES (%s, %s, %s, %s)",
+                    "INSERT INTO chatapp_companies (id, name, slug, subscription_plan_id)"
+                    " VALUES (%s, %s, %s, %s)",
                     [company, "Company", f"c{company.hex}", plan],
                 )
                 connection.execute(
@@ -264,7 +265,8 @@ def kill_all(database_url: str) -> int:
     with psycopg.connect(database_url, autocommit=True) as connection:
         killed = connection.execute(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = 'chatapp_db'"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND application_name = 'chatapp_db'"
         ).fetchone()
     time.sleep(0.1)
     return killed[0]

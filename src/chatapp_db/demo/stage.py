@@ -11,7 +11,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from time import perf_counter
 
-import psycopg
 from rich.console import Console
 
 from chatapp_db.database import Database
@@ -99,7 +98,6 @@ class _Stage:
                 writers.append(stack.enter_context(plain_writer(self._url, twins)))
             advance = stack.enter_context(progress(self.screens.console, selection.turns))
             seconds = timed(writers, visits(selection, len(companies)), advance)
-        _count_anew(self._url)
         rate = selection.turns / seconds[0]
         written = f"{selection.dialogues:,} dialogues, {selection.turns:,} turns"
         self.screens.step("written", f"{written} in {seconds[0]:.1f} s: {rate:,.0f} turns a second")
@@ -185,12 +183,6 @@ def _founded(db: Database, sample: SampleCompany, remark: str = "") -> Company:
     with db.tenant(company.id) as tenant:
         agent = tenant.agents.add(name=sample.agent, type=AgentType.SUPPORT, status=AgentStatus.ACTIVE)
     return Company(company.id, company.name, agent.id, agent.name)
-
-
-def _count_anew(url: str) -> None:
-    """Tell the planner what came in so fast; by itself the server would notice within a minute."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("ANALYZE")
 
 
 def _today() -> date:

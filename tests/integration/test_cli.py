@@ -97,7 +97,7 @@ def test_a_database_that_does_not_answer_is_3(command, capsys):
 
 
 def test_the_servers_reason_for_refusing_a_connection_is_said():
-    refusal = "connection failed: connection to server at \"h\", port 1 failed: FATAL:  no such login\n"
+    refusal = 'connection failed: connection to server at "h", port 1 failed: FATAL:  no such login\n'
     error = Unavailable("could not be made")
     error.__cause__ = psycopg.OperationalError(refusal)
     assert line(error) == "could not be made: no such login"

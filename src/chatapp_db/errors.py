@@ -17,7 +17,7 @@
     ├── ScopeInUse                   two tasks or threads share one scope
     ├── ScopeEnded                   a scope is used before it begins or after it ended
     ├── TransactionRolledBack        the scope ended well, its transaction had failed
-    ├── SchemaOutOfDate, SchemaAhead, MigrationLockTimeout, RolesMissing
+    ├── SchemaOutOfDate, SchemaAhead, UnknownRevision, MigrationLockTimeout, RolesMissing
     ├── MissingExtra                 an optional part is not installed
     ├── EmbeddedServerError
     ├── VectorStoreError
@@ -59,6 +59,7 @@ __all__ = [
     "TenantIsolationError",
     "TransactionRolledBack",
     "Unavailable",
+    "UnknownRevision",
     "VectorStoreError",
     "VectorStoreUnavailable",
     "VersionConflict",
@@ -168,6 +169,10 @@ class SchemaOutOfDate(ChatAppDbError):
 
 class SchemaAhead(ChatAppDbError):
     """The database carries revisions that this package does not know."""
+
+
+class UnknownRevision(ChatAppDbError):
+    """Nobody can tell what the schema is: its revision is not ours, or our tables carry none."""
 
 
 class MigrationLockTimeout(ChatAppDbError):

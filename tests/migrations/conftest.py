@@ -138,8 +138,26 @@ def _programs(version: str) -> Path:
     return programs
 
 
+class OwnServer(Server):
+    """A server that a test may treat badly."""
+
+    def __init__(self, url: str, control: Callable[..., None]) -> None:
+        super().__init__(url)
+        self._control = control
+
+    def restart(self) -> None:
+        """Stop as if the power had gone, and start again."""
+        self._control("restart", "-m", "immediate")
+
+
+@pytest.fixture
+def own_server() -> Generator[OwnServer]:
+    with _running(_programs("16")) as server:
+        yield server
+
+
 @contextmanager
-def _running(programs: Path) -> Generator[Server]:
+def _running(programs: Path) -> Generator[OwnServer]:
     with server_folder() as folder:
         account = account_for(folder)
         if account is not None:
@@ -161,8 +179,13 @@ def _running(programs: Path) -> Generator[Server]:
 
         run("initdb", "-D", "data", "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
         options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=50"
-        run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", options, "start")
+
+        def control(*arguments: str) -> None:
+            run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", options, *arguments)
+
+        control("start")
         try:
-            yield Server(f"postgresql://postgres@/postgres?host={quote(str(folder), safe='')}")
+            url = f"postgresql://postgres@/postgres?host={quote(str(folder), safe='')}"
+            yield OwnServer(url, control)
         finally:
-            run("pg_ctl", "-D", "data", "-w", "-m", "fast", "stop")
+            control("-m", "fast", "stop")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,15 +13,9 @@ from chatapp_db.errors import ChatAppDbError, MigrationLockTimeout
 from chatapp_db.migrations import revisions, status
 from chatapp_db.migrations.names import lock_key
 from tests.migrations.catalog import catalog, differences
+from tests.migrations.replicas import outcome, replica, wait_for
 
-PROCESSES = 8
-
-MIGRATE = """
-import sys
-from chatapp_db.migrations import migrate
-url, app_role, platform_role = sys.argv[1:]
-print(*migrate(url, app_role=app_role, platform_role=platform_role).applied)
-"""
+PROCESSES = 4
 
 
 @contextmanager
@@ -33,25 +25,12 @@ def migration_lock(url, schema="public"):
         yield stranger
 
 
-def wait_for(place, condition, count, view="pg_locks"):
-    deadline = time.monotonic() + 60
-    while place.value(f"SELECT count(*) FROM {view} WHERE {condition}") < count:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_concurrent_processes_all_succeed_and_one_applies(place):
-    arguments = [sys.executable, "-c", MIGRATE, place.url, *place.names.values()]
     with migration_lock(place.url):
-        processes = [
-            subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            for _ in range(PROCESSES)
-        ]
+        processes = [replica(place) for _ in range(PROCESSES)]
         wait_for(place, "locktype = 'advisory' AND NOT granted", PROCESSES)
-    results = [process.communicate(timeout=60) for process in processes]
 
-    assert [process.returncode for process in processes] == [0] * PROCESSES, results
-    assert sorted(output.strip() for output, _ in results) == [""] * (PROCESSES - 1) + ["0001"]
+    assert sorted(map(outcome, processes)) == [""] * (PROCESSES - 1) + ["0001"]
     assert status(place.url).state == "current"
 
 
@@ -74,29 +53,25 @@ def test_another_schema_is_not_waited_for(place):
         assert place.migrate(schema="other", lock_timeout=0.3).applied == ("0001",)
 
 
+@pytest.mark.slow
 def test_the_wait_is_not_cut_short_by_the_login_s_statement_timeout(place):
     login = place.login("SUPERUSER")
     place.execute(f"ALTER ROLE {login.split('//')[1].split(':')[0]} SET statement_timeout = '100ms'")
     with migration_lock(place.url) as stranger:
-        process = subprocess.Popen([sys.executable, "-c", MIGRATE, login, *place.names.values()])
+        process = replica(place, login)
         wait_for(place, "locktype = 'advisory' AND NOT granted", 1)
         time.sleep(0.4)
         stranger.rollback()
-    assert process.wait(timeout=60) == 0
+    assert outcome(process) == "0001"
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_nothing_and_its_lock_goes_with_it(place, second_revision):
     second_revision("op.execute('SELECT pg_sleep(600)')")
-    folder = revisions.folder()
-    script = f"""
-from pathlib import Path
-from chatapp_db.migrations import revisions
-revisions.folder = lambda: Path({str(folder)!r})
-{MIGRATE}"""
-    process = subprocess.Popen([sys.executable, "-c", script, place.url, *place.names.values()])
+    process = replica(place, folder=revisions.folder())
     wait_for(place, "query LIKE 'SELECT pg_sleep%'", 1, "pg_stat_activity")
     process.kill()
-    process.wait()
+    process.communicate()
     second_revision("pass")
 
     assert place.migrate(lock_timeout=20).applied == ("0001", "0002")

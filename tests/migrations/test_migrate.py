@@ -9,7 +9,7 @@ import sys
 import psycopg
 import pytest
 
-from chatapp_db.errors import InvalidValue, SchemaAhead, SchemaOutOfDate
+from chatapp_db.errors import InvalidValue, SchemaAhead, SchemaOutOfDate, UnknownRevision
 from chatapp_db.migrations import migrate, status, verify
 from tests.migrations.catalog import catalog, differences
 
@@ -123,13 +123,52 @@ def test_a_newer_database_is_refused_on_request(place):
         verify(place.url, on_ahead="raise")
 
 
-@pytest.mark.parametrize("call", [migrate, status, verify])
+@pytest.mark.parametrize("call", [migrate, verify])
 def test_a_revision_neither_known_nor_newer_is_refused(place, call):
     place.migrate()
     set_version(place, "0000")
 
-    with pytest.raises(SchemaAhead, match=r"'0000'.*neither"):
+    with pytest.raises(UnknownRevision, match=r"'0000'.*neither.*run: chatapp-db adopt$"):
         call(place.url)
+    assert status(place.url).state == "unknown"
+
+
+@pytest.mark.parametrize("call", [migrate, verify])
+def test_tables_of_ours_without_a_revision_are_refused(place, call):
+    place.migrate()
+    place.execute("DELETE FROM chatapp_db_version")
+    before = catalog(place.url, but="nothing")
+
+    with pytest.raises(UnknownRevision, match=r"without a revision.*run: chatapp-db adopt$"):
+        call(place.url)
+
+    assert status(place.url).state == "foreign"
+    assert status(place.url).message("support").endswith("run: chatapp-db adopt --schema support")
+    assert differences(before, catalog(place.url, but="nothing")) == {}
+
+
+def test_a_leftover_in_the_way_is_named_as_such(place):
+    place.execute("CREATE TYPE chatapp_user_status AS ENUM ('mine')")
+
+    with pytest.raises(UnknownRevision, match="run: chatapp-db check"):
+        place.migrate()
+    assert place.value(TABLES) == 0
+
+
+def test_every_state_but_the_good_one_names_what_mends_it(place):
+    remedies = {"unmanaged": status(place.url).remedy()}
+    place.migrate()
+    assert status(place.url).remedy() is None
+    for revision in ("0007", "0000"):
+        set_version(place, revision)
+        found = status(place.url)
+        remedies[found.state] = found.remedy()
+
+    assert remedies == {
+        "unmanaged": "chatapp-db migrate",
+        "ahead": "pip install --upgrade chatapp-db",
+        "unknown": "chatapp-db adopt",
+    }
 
 
 def test_the_version_table_takes_no_foreign_revision(place):

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from chatapp_db.errors import NotPermitted, RolesMissing
-from chatapp_db.migrations import verify
+from chatapp_db.migrations import check, verify
 from tests.migrations.catalog import catalog, differences
 from tests.migrations.conftest import Place
 
@@ -157,3 +157,57 @@ def test_an_owner_who_may_not_create_in_the_database_does_without_extensions(any
     assert any_place.migrate(url).applied == ("0001",)
     assert any_place.value("SELECT to_regnamespace('extensions')") is None
     assert "extension" not in caplog.text
+
+
+@pytest.fixture
+def web_roles(place):
+    """What a hosted server has: two web roles and a service role, whoever made them."""
+    roles = ("anon", "authenticated", "service_role")
+    missing = [role for role in roles if not place.rows(f"SELECT FROM pg_roles WHERE rolname = '{role}'")]
+    for role in missing:
+        place.execute(f"CREATE ROLE {role}")
+    yield roles
+    for role in missing:
+        place.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+@pytest.mark.parametrize("where", ["IN SCHEMA public", ""])
+def test_an_account_like_supabase_s_migrates_and_the_web_roles_get_nothing(place, web_roles, where):
+    """It is no superuser, but has BYPASSRLS, and default privileges give the web roles all that it makes."""
+    url = place.login("CREATEROLE CREATEDB BYPASSRLS")
+    login = url.split("//")[1].split(":")[0]
+    place.execute(f"CREATE SCHEMA extensions AUTHORIZATION {login}")
+    for things in ("TABLES", "FUNCTIONS", "SEQUENCES"):
+        place.execute(
+            f"ALTER DEFAULT PRIVILEGES FOR ROLE {login} {where}"
+            f" GRANT ALL ON {things} TO {', '.join(web_roles)}"
+        )
+
+    assert place.migrate(url).applied == ("0001",)
+
+    assert check(url, **place.names) == []
+    held = """
+        SELECT count(*) FROM pg_class
+         WHERE relname LIKE 'chatapp%' AND relkind = 'r' AND has_table_privilege('{}', oid, 'SELECT')"""
+    assert [place.value(held.format(role)) for role in web_roles[:2]] == [0, 0]
+    assert may_take_both(place, url)
+    with psycopg.connect(url) as connection:
+        connection.execute(f"SET ROLE {place.app_role}")
+        assert connection.execute("SELECT count(*) FROM chatapp_companies").fetchone() == (0,)
+
+
+def test_an_extension_that_is_there_already_stays_where_it_is(any_place):
+    offered = any_place.rows(
+        "SELECT name FROM pg_available_extensions WHERE name IN ('uuid-ossp', 'pg_trgm')"
+    )
+    if not offered:
+        pytest.skip("this server offers neither extension")
+    any_place.execute("CREATE SCHEMA elsewhere")
+    for (name,) in offered:
+        any_place.execute(f'CREATE EXTENSION "{name}" SCHEMA elsewhere')
+
+    any_place.migrate(any_place.login("CREATEROLE"))
+
+    where = "SELECT DISTINCT extnamespace::regnamespace::text FROM pg_extension WHERE extname <> 'plpgsql'"
+    assert any_place.rows(where) == [("elsewhere",)]
+    assert check(any_place.url, **any_place.names) == []

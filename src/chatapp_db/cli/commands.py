@@ -14,12 +14,12 @@ import typer
 from rich.console import Console
 
 import chatapp_db
+from chatapp_db.cli import migrations
+from chatapp_db.cli.options import Schema, Url
 from chatapp_db.cli.outcome import INTERRUPTED, REFUSED, USAGE, exit_code, line
 from chatapp_db.errors import ChatAppDbError
 
 __all__ = ["run"]
-
-URL_VARIABLE = "CHATAPP_DATABASE_URL"
 
 # What typer raises for bad usage has no public name of its own.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -32,22 +32,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Url = Annotated[
-    str,
-    typer.Option(
-        "--url",
-        envvar=URL_VARIABLE,
-        metavar="URL",
-        help="The database, postgresql://user@host/name. A password is safer in the variable: others on "
-        "the machine can read a command line.",
-    ),
-]
-Schema = Annotated[
-    str | None,
-    typer.Option(
-        "--schema", metavar="NAME", help="The schema of the tables; the first of the search path otherwise."
-    ),
-]
+# Without a name its commands stand beside the others.
+app.add_typer(migrations.commands)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -82,24 +68,6 @@ def chatapp(
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit(USAGE)
-
-
-@app.command()
-def migrate(
-    url: Url,
-    schema: Schema = None,
-    lock_timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", help="How long to wait for another migration.")
-    ] = 60.0,
-) -> None:
-    """Bring a database to this release's schema.
-
-    Safe to run at every start and on every replica at once: one migrates, the others wait, and a
-    database that is current is left alone.
-    """
-    from chatapp_db.migrations import migrate as bring_to_head
-
-    typer.echo(bring_to_head(url, schema=schema, lock_timeout=lock_timeout))
 
 
 @app.command()

@@ -7,32 +7,27 @@ import of Alembic. The work is one transaction below one lock, so that it is don
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
-from contextlib import contextmanager
 from datetime import timedelta
-from typing import Literal
 
-import psycopg
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import SQLAlchemyError
 
-from chatapp_db.errors import InvalidValue, MigrationLockTimeout, SchemaAhead, SchemaOutOfDate
-from chatapp_db.execution.failures import translate
+from chatapp_db.errors import SchemaOutOfDate
 from chatapp_db.migrations.exposure import withdraw_default_grants
 from chatapp_db.migrations.extensions import enable_extensions
-from chatapp_db.migrations.lock import Patience, local_settings, take_lock
-from chatapp_db.migrations.names import Names, checked_name
-from chatapp_db.migrations.report import MigrationReport, Status
-from chatapp_db.migrations.revisions import Version, pending, shipped, state_of
+from chatapp_db.migrations.names import Names
+from chatapp_db.migrations.report import MigrationReport, Status, status_of
+from chatapp_db.migrations.revisions import State
 from chatapp_db.migrations.roles import ensure_roles
-from chatapp_db.migrations.source import Target, opened, sqlstate
-from chatapp_db.migrations.version import create_version_table, read_version, version_inside
+from chatapp_db.migrations.source import Target, opened
+from chatapp_db.migrations.standing import OnAhead, refuse_or_warn, status_inside
+from chatapp_db.migrations.transaction import Request, check_names, our_errors
+from chatapp_db.migrations.version import create_version_table, has_tables, read_version
 
 __all__ = ["OnAhead", "migrate", "status", "verify"]
 
 log = logging.getLogger("chatapp_db.migrations")
 
-OnAhead = Literal["warn", "raise"]
+_TO_DO: frozenset[State] = frozenset({"unmanaged", "behind"})
 
 
 def migrate(
@@ -55,54 +50,47 @@ def migrate(
     Needs the right to create in the schema, and CREATEROLE unless the roles are there and granted.
 
     Raises MigrationLockTimeout (retryable, nothing changed), RolesMissing with the SQL for a DBA,
-    SchemaAhead for an unknown revision, and for a newer one with ``on_ahead="raise"``,
-    InvalidValue for arguments, Unavailable when the database cannot be reached.
+    UnknownRevision where nobody can tell what the schema is, SchemaAhead for a newer one with
+    ``on_ahead="raise"``, InvalidValue for arguments, Unavailable when the database cannot be reached.
     """
-    _check_names(schema=schema, app_role=app_role, platform_role=platform_role)
-    patience = Patience.of(lock_timeout, statement_timeout)
-    with _our_errors(), opened(database) as source:
-        version = read_version(source, schema)
-        if state_of(version) in {"current", "ahead"}:
-            return _nothing_to_apply(version, on_ahead)
-        with source.transaction() as connection:
-            names = Names(schema or _first_schema(connection), app_role, platform_role)
-            with local_settings(connection, names.schema, patience):
-                take_lock(connection, names.schema)
-                return _upgrade(connection, names, on_ahead)
+    request = Request.of(schema, app_role, platform_role, lock_timeout, statement_timeout)
+    with our_errors(), opened(database) as source:
+        found = status_of(read_version(source, schema), has_tables=False)
+        if found.state not in _TO_DO:
+            return _nothing_to_apply(found, schema, on_ahead)
+        with request.locked(source) as (connection, names):
+            # A second look: whoever held the lock before may have done it.
+            found = status_inside(connection, names.schema)
+            if found.state not in _TO_DO:
+                return _nothing_to_apply(found, schema, on_ahead)
+            return _upgrade(connection, names, found)
 
 
 def status(database: Target, *, schema: str | None = None) -> Status:
     """Read where the schema stands beside this package; needs SELECT on the version table alone."""
-    _check_names(schema=schema)
-    with _our_errors(), opened(database) as source:
+    check_names(schema=schema)
+    with our_errors(), opened(database) as source:
         version = read_version(source, schema)
-    state = state_of(version)
-    revision = version.revision if version else None
-    return Status(revision, shipped()[-1], () if state == "ahead" else pending(revision), state)
+        if version is not None:
+            return status_of(version, has_tables=True)
+        with source.reading() as execute:
+            return status_of(None, has_tables=has_tables(execute, schema))
 
 
 def verify(database: Target, *, schema: str | None = None, on_ahead: OnAhead = "warn") -> Status:
     """Make sure that somebody else has migrated, for a login that may not; changes nothing.
 
-    Raises SchemaOutOfDate, whose message is the command to run, and SchemaAhead as migrate() does.
+    Raises SchemaOutOfDate, whose message is the command to run, and UnknownRevision and SchemaAhead
+    as migrate() does.
     """
     found = status(database, schema=schema)
-    if found.state == "ahead":
-        _ahead(found.current, on_ahead)
     if found.pending:
-        option = f" --schema {schema}" if schema else ""
-        raise SchemaOutOfDate(
-            f"the database is at {found.current or 'nothing'}, this package needs {found.head}; "
-            f"run: chatapp-db migrate{option}"
-        )
+        raise SchemaOutOfDate(found.message(schema))
+    refuse_or_warn(found, schema, on_ahead)
     return found
 
 
-def _upgrade(connection: Connection, names: Names, on_ahead: OnAhead) -> MigrationReport:
-    """Do the work, after a second look: whoever held the lock before may have done it."""
-    before = version_inside(connection, names.schema)
-    if state_of(before) in {"current", "ahead"}:
-        return _nothing_to_apply(before, on_ahead)
+def _upgrade(connection: Connection, names: Names, before: Status) -> MigrationReport:
     from chatapp_db.migrations.runner import upgrade
 
     _ensure_schema(connection, names.schema)
@@ -111,31 +99,14 @@ def _upgrade(connection: Connection, names: Names, on_ahead: OnAhead) -> Migrati
     create_version_table(connection, names)
     applied = upgrade(connection, names)
     withdraw_default_grants(connection, names.schema)
-    report = MigrationReport(before.revision if before else None, applied[-1], applied, "current")
+    report = MigrationReport(before.current, applied[-1], applied, "current")
     log.info("schema %s: %s", names.schema, report)
     return report
 
 
-def _nothing_to_apply(version: Version | None, on_ahead: OnAhead) -> MigrationReport:
-    revision = version.revision if version else None
-    state = state_of(version)
-    if state == "ahead":
-        _ahead(revision, on_ahead)
-    return MigrationReport(revision, revision, (), state)
-
-
-def _ahead(revision: str | None, on_ahead: OnAhead) -> None:
-    message = f"the database is at {revision}, newer than this package's {shipped()[-1]}; nothing was changed"
-    if on_ahead == "raise":
-        raise SchemaAhead(message)
-    log.warning("%s", message)
-
-
-def _first_schema(connection: Connection) -> str:
-    schema = connection.execute(text("SELECT pg_catalog.current_schema()")).scalar()
-    if schema is None:
-        raise InvalidValue("schema", "no schema of the search path exists; name one")
-    return checked_name("schema", schema)
+def _nothing_to_apply(found: Status, schema: str | None, on_ahead: OnAhead) -> MigrationReport:
+    refuse_or_warn(found, schema, on_ahead)
+    return MigrationReport(found.current, found.current, (), found.state)
 
 
 def _ensure_schema(connection: Connection, schema: str) -> None:
@@ -143,22 +114,3 @@ def _ensure_schema(connection: Connection, schema: str) -> None:
     exists = text("SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = :schema)")
     if not connection.execute(exists, {"schema": schema}).scalar():
         connection.exec_driver_sql(f'CREATE SCHEMA "{schema}"')
-
-
-def _check_names(**names: str | None) -> None:
-    for field, name in names.items():
-        if name is not None:
-            checked_name(field, name)
-
-
-@contextmanager
-def _our_errors() -> Generator[None, None, None]:
-    """Raise errors of this package alone, from the driver's."""
-    try:
-        yield
-    except (SQLAlchemyError, psycopg.Error) as error:
-        if sqlstate(error) == "55P03":
-            raise MigrationLockTimeout(
-                "a lock was not to be had in time; nothing was changed, try again"
-            ) from error
-        raise translate(error) from error

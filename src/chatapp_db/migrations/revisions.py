@@ -8,11 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from chatapp_db.errors import SchemaAhead
-
 __all__ = ["State", "Version", "folder", "pending", "shipped", "state_of"]
 
-State = Literal["unmanaged", "behind", "current", "ahead"]
+State = Literal["unmanaged", "behind", "current", "ahead", "unknown", "foreign"]
 
 _FILE = re.compile(r"(\d{4})_\w+\.py")
 
@@ -46,18 +44,13 @@ def pending(revision: str | None) -> tuple[str, ...]:
 
 
 def state_of(version: Version | None) -> State:
-    """Compare a schema with this package.
+    """Compare a schema with this package by its version alone.
 
-    Raises SchemaAhead for a revision that is neither ours nor newer than ours: another program
-    wrote it, or a revision was taken back after its release.
+    A revision that is neither ours nor newer than ours is unknown: another program wrote it, or it
+    was taken back after its release.
     """
     if version is None:
         return "unmanaged"
     if version.revision in shipped():
         return "current" if version.revision == shipped()[-1] else "behind"
-    if version.number > int(shipped()[-1]):
-        return "ahead"
-    raise SchemaAhead(
-        f"revision {version.revision!r} in chatapp_db_version is neither one of this package "
-        f"({shipped()[0]} to {shipped()[-1]}) nor newer; nothing was changed"
-    )
+    return "ahead" if version.number > int(shipped()[-1]) else "unknown"

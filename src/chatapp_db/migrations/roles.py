@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from chatapp_db.errors import InvalidValue, RolesMissing
 from chatapp_db.migrations.names import Names
 
-__all__ = ["ensure_roles"]
+__all__ = ["creating", "ensure_roles", "granting"]
 
 _INHERITANCE_PER_GRANT = 160000  # PostgreSQL 16: WITH INHERIT, SET and ADMIN on each membership
 
@@ -34,6 +34,19 @@ SELECT rolsuper OR rolbypassrls AS privileged FROM pg_catalog.pg_roles WHERE rol
 """)
 
 _MAY = text("SELECT pg_catalog.pg_has_role(current_user, CAST(:role AS name), :privilege)")
+
+
+# The same for a DBA's script, which does not know the server: since PostgreSQL 16 a membership says
+# what it is for.
+_GRANT = """
+DO $$ BEGIN
+    IF pg_catalog.current_setting('server_version_num')::int >= 160000 THEN
+        EXECUTE 'GRANT "{role}" TO {whom} WITH INHERIT FALSE, SET TRUE';
+    ELSE
+        EXECUTE 'GRANT "{role}" TO {whom}';
+    END IF;
+END $$
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +76,16 @@ def ensure_roles(connection: Connection, names: Names) -> None:
             f"{login.name} may not create or take the roles that the policies name; a DBA runs:\n"
             + "\n".join(for_dba)
         )
+
+
+def creating(role: str) -> str:
+    """Write the statement that makes a role unless it is there."""
+    return _CREATE.format(role=role).strip()
+
+
+def granting(role: str, login: str) -> str:
+    """Write the statement that lets a login take a role on purpose, on any server."""
+    return _GRANT.format(role=role, whom=f'"{login}"').strip()
 
 
 def _ensure_role(connection: Connection, login: _Login, role: str) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from io import StringIO
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -24,35 +25,45 @@ if TYPE_CHECKING:
 
     Steps: TypeAlias = Callable[[ScriptDirectory, tuple[str, ...]], Iterable[RevisionStep]]
 
-__all__ = ["context_options", "downgrade", "upgrade"]
+__all__ = ["context_options", "downgrade", "upgrade", "written"]
 
 log = logging.getLogger("chatapp_db.migrations")
 
 
 def upgrade(connection: Connection, names: Names) -> tuple[str, ...]:
     """Apply every pending revision and return their ids, in order."""
-    from alembic.runtime.migration import RevisionStep
-
-    def steps(script: ScriptDirectory, heads: tuple[str, ...]) -> Iterable[RevisionStep]:
-        newest_first = script.iterate_revisions("heads", heads, implicit_base=True)
-        for revision in reversed(list(newest_first)):
-            yield RevisionStep(script.revision_map, revision, is_upgrade=True)
-
-    return _run(connection, names, steps)
+    return _run(connection, names, lambda script, heads: _upwards(script, heads, "heads"))
 
 
 def downgrade(connection: Connection, names: Names, to: str = "base") -> tuple[str, ...]:
     """Take revisions back, down to but not including ``to``, and return their ids, in order."""
-    from alembic.runtime.migration import RevisionStep
-
-    def steps(script: ScriptDirectory, heads: tuple[str, ...]) -> Iterable[RevisionStep]:
-        for revision in script.iterate_revisions(heads, to, select_for_downgrade=True):
-            yield RevisionStep(script.revision_map, revision, is_upgrade=False)
-
-    done = _run(connection, names, steps)
+    done = _run(connection, names, lambda script, heads: _downwards(script, heads, to))
     if to == "base":
         drop_version_table(connection, names)
     return done
+
+
+def written(names: Names, from_: str | None, to: str) -> Iterator[tuple[str, str]]:
+    """Write each revision between two as SQL, and yield it after its id; nothing is run.
+
+    ``to`` earlier than ``from_`` takes back. The version table is the caller's to keep.
+    """
+    from alembic.operations import Operations
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    script = ScriptDirectory(revisions.folder())
+    is_upgrade = to != "base" and (from_ is None or to > from_)
+    direction = _upwards if is_upgrade else _downwards
+    for step in direction(script, (from_,) if from_ else (), to):
+        text = StringIO()
+        options = {**context_options(names), "as_sql": True, "output_buffer": text}
+        # Named parameters: a driver's own would have every percent sign doubled.
+        context = MigrationContext.configure(
+            dialect_name="postgresql", dialect_opts={"paramstyle": "named"}, opts=options
+        )
+        step.migration_fn(op=Operations(context))
+        yield step.revision.revision, text.getvalue()
 
 
 def context_options(names: Names) -> dict[str, Any]:
@@ -69,6 +80,21 @@ def context_options(names: Names) -> dict[str, Any]:
 def _is_compared(_object: Any, name: str | None, *_details: Any) -> bool:
     """Leave the version table out of comparisons: named with its schema, Alembic proposes to drop it."""
     return name != VERSION_TABLE
+
+
+def _upwards(script: ScriptDirectory, heads: tuple[str, ...], to: str) -> Iterator[RevisionStep]:
+    from alembic.runtime.migration import RevisionStep
+
+    newest_first = script.iterate_revisions(to, heads, implicit_base=True)
+    for revision in reversed(list(newest_first)):
+        yield RevisionStep(script.revision_map, revision, is_upgrade=True)
+
+
+def _downwards(script: ScriptDirectory, heads: tuple[str, ...], to: str) -> Iterator[RevisionStep]:
+    from alembic.runtime.migration import RevisionStep
+
+    for revision in script.iterate_revisions(heads, to, select_for_downgrade=True):
+        yield RevisionStep(script.revision_map, revision, is_upgrade=False)
 
 
 def _run(connection: Connection, names: Names, steps: Steps) -> tuple[str, ...]:

@@ -8,14 +8,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from chatapp_db.execution.scope import VERSION_TABLE
 from chatapp_db.migrations.names import Names
 from chatapp_db.migrations.revisions import Version
-from chatapp_db.migrations.source import Source, sqlstate
+from chatapp_db.migrations.source import Execute, Source, sqlstate
 
-__all__ = ["VERSION_TABLE", "create_version_table", "drop_version_table", "read_version", "version_inside"]
+__all__ = [
+    "VERSION_TABLE",
+    "create_version_table",
+    "drop_version_table",
+    "has_tables",
+    "read_version",
+    "version_inside",
+    "version_table_statements",
+    "write_version",
+]
 
 # Unqualified, and therefore the first one on the search path, which has to be in its first schema:
 # what a schema further down holds is another installation.
@@ -26,6 +35,9 @@ SELECT v.version_num, v.number
   JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
  WHERE n.nspname = pg_catalog.current_schema()
 """  # noqa: S608  # a constant
+
+# Every other table of ours hangs on this one, in every release.
+_ROOT = "chatapp_companies"
 
 _MISSING = {"42P01", "3F000"}  # undefined_table, invalid_schema_name
 
@@ -51,15 +63,26 @@ def version_inside(connection: Connection, schema: str) -> Version | None:
     return _version(connection.exec_driver_sql(_in_schema(schema)).fetchall())
 
 
+def has_tables(execute: Execute, schema: str | None) -> bool:
+    """Tell whether tables of ours are there, whatever the version table says."""
+    place = f"'\"{schema}\"'" if schema else "pg_catalog.quote_ident(pg_catalog.current_schema())"
+    return bool(execute(f"SELECT pg_catalog.to_regclass({place} || '.{_ROOT}') IS NOT NULL")[0][0])
+
+
 def create_version_table(connection: Connection, names: Names) -> None:
     """Create the version table unless it is there; both roles read it at every start-up."""
-    if _has_table(connection, names.schema):
-        return
+    if not _has_table(connection, names.schema):
+        for statement in version_table_statements(names):
+            connection.exec_driver_sql(statement)
+
+
+def version_table_statements(names: Names) -> list[str]:
+    """Write the version table as SQL, with its one policy and its grants."""
     table = f'"{names.schema}".{VERSION_TABLE}'
     statements = [
         f"""
         CREATE TABLE {table} (
-            version_num varchar(32) NOT NULL CONSTRAINT pk_{VERSION_TABLE} PRIMARY KEY,
+            version_num text NOT NULL CONSTRAINT pk_{VERSION_TABLE} PRIMARY KEY,
             number integer NOT NULL GENERATED ALWAYS AS (version_num::integer) STORED
         )""",
         f"COMMENT ON TABLE {table} IS 'The revision this schema is at; written by chatapp_db.migrate()'",
@@ -70,8 +93,14 @@ def create_version_table(connection: Connection, names: Names) -> None:
         roles = ", ".join(f'"{role}"' for role in names.roles)
         statements.append(f"CREATE POLICY version_select ON {table} FOR SELECT TO {roles} USING (true)")
         statements.append(f"GRANT SELECT ON {table} TO {roles}")
-    for statement in statements:
-        connection.exec_driver_sql(statement)
+    return statements
+
+
+def write_version(connection: Connection, names: Names, revision: str) -> None:
+    """Set the revision by hand, for a schema that did not come to it by migrating."""
+    table = f'"{names.schema}".{VERSION_TABLE}'
+    connection.exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608  # a checked name
+    connection.execute(text(f"INSERT INTO {table} (version_num) VALUES (:revision)"), {"revision": revision})  # noqa: S608  # a checked name
 
 
 def drop_version_table(connection: Connection, names: Names) -> None:

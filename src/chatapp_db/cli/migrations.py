@@ -1,0 +1,186 @@
+"""The commands that bring a schema to this release, say where it stands, or take it back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+import chatapp_db
+from chatapp_db.cli.options import AppRole, AsJson, LockTimeout, NamedSchema, PlatformRole, Schema, Url
+from chatapp_db.cli.outcome import REFUSED
+
+__all__ = ["commands"]
+
+APP = "chatapp_app"
+PLATFORM = "chatapp_platform"
+
+commands = typer.Typer()
+
+
+@commands.command()
+def migrate(
+    *,
+    url: Url,
+    schema: Schema = None,
+    app_role: AppRole = APP,
+    platform_role: PlatformRole = PLATFORM,
+    lock_timeout: LockTimeout = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a database to this release's schema.
+
+    Safe to run at every start and on every replica at once: one migrates, the others wait, and a
+    database that is current is left alone.
+    """
+    report = chatapp_db.migrate(
+        url,
+        schema=schema,
+        app_role=app_role or None,
+        platform_role=platform_role or None,
+        lock_timeout=lock_timeout,
+    )
+    _print(report, asdict(report), as_json)
+
+
+@commands.command()
+def verify(url: Url, schema: Schema = None, as_json: AsJson = False) -> None:
+    """Make sure that somebody else has migrated; changes nothing.
+
+    Ends with 1, and the command to run, where the schema is behind or unknown. A schema that a newer
+    release has migrated already is fine.
+    """
+    found = chatapp_db.verify(url, schema=schema)
+    _print(found, _status(found, schema), as_json)
+
+
+@commands.command()
+def status(url: Url, schema: Schema = None, as_json: AsJson = False) -> None:
+    """Say where the schema stands beside this release; ends with 1 unless it is current or ahead."""
+    found = chatapp_db.status(url, schema=schema)
+    _print(found.message(schema), _status(found, schema), as_json)
+    if found.state not in {"current", "ahead"}:
+        raise typer.Exit(REFUSED)
+
+
+@commands.command()
+def check(
+    *,
+    url: Url,
+    schema: Schema = None,
+    app_role: AppRole = APP,
+    platform_role: PlatformRole = PLATFORM,
+    as_json: AsJson = False,
+) -> None:
+    """List every difference between the live schema and this release; ends with 1 where there is one.
+
+    It compares policies, forced row-level security, triggers, functions, constraints, enum labels,
+    grants and indexes, too. It changes nothing: what it compares with is created and rolled back.
+    """
+    found = chatapp_db.check(
+        url, schema=schema, app_role=app_role or None, platform_role=platform_role or None
+    )
+    _print("\n".join(map(str, found)) or "no difference", [asdict(each) for each in found], as_json)
+    if found:
+        raise typer.Exit(REFUSED)
+
+
+@commands.command()
+def plan(
+    *,
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="REVISION", help="Where the schema is; nowhere otherwise.")
+    ] = None,
+    to: Annotated[
+        str, typer.Option(metavar="REVISION", help="Where it is to be: a revision, head or base.")
+    ] = "head",
+    schema: NamedSchema = "public",
+    app_role: AppRole = APP,
+    platform_role: PlatformRole = PLATFORM,
+    as_json: AsJson = False,
+) -> None:
+    """Print the SQL of a migration for a DBA to run with psql; no database is needed."""
+    sql = chatapp_db.plan(
+        from_=from_,
+        to=to,
+        schema=schema,
+        app_role=app_role or None,
+        platform_role=platform_role or None,
+    )
+    _print(sql.rstrip(), {"sql": sql}, as_json)
+
+
+@commands.command()
+def downgrade(
+    *,
+    url: Url,
+    to: Annotated[str, typer.Option(metavar="REVISION", help="An earlier revision, or base for nothing.")],
+    schema: Schema = None,
+    app_role: AppRole = APP,
+    platform_role: PlatformRole = PLATFORM,
+    lock_timeout: LockTimeout = 60.0,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm that the rows may go.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take the schema back to an earlier revision; what later revisions added is dropped with its rows."""
+    if not yes:
+        raise typer.BadParameter("rows are lost for good: confirm with --yes")
+    report = chatapp_db.downgrade(
+        url,
+        to,
+        schema=schema,
+        app_role=app_role or None,
+        platform_role=platform_role or None,
+        lock_timeout=lock_timeout,
+    )
+    _print(report, asdict(report), as_json)
+
+
+@commands.command()
+def adopt(
+    *,
+    url: Url,
+    schema: Schema = None,
+    app_role: AppRole = APP,
+    platform_role: PlatformRole = PLATFORM,
+    lock_timeout: LockTimeout = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """Mark an existing schema as migrated, once check finds no difference."""
+    report = chatapp_db.adopt(
+        url,
+        schema=schema,
+        app_role=app_role or None,
+        platform_role=platform_role or None,
+        lock_timeout=lock_timeout,
+    )
+    _print(report, asdict(report), as_json)
+
+
+@commands.command()
+def grants(
+    *,
+    role: Annotated[str, typer.Option(metavar="NAME", help="The login that migrates.")],
+    schema: NamedSchema = "public",
+    app_role: AppRole = APP,
+    platform_role: PlatformRole = PLATFORM,
+    as_json: AsJson = False,
+) -> None:
+    """Print what a DBA runs for a login that may create no roles; no database is needed."""
+    sql = chatapp_db.grants(
+        role,
+        schema=schema,
+        app_role=app_role or None,
+        platform_role=platform_role or None,
+    )
+    _print(sql.rstrip(), {"sql": sql}, as_json)
+
+
+def _status(found: chatapp_db.Status, schema: str | None) -> dict[str, Any]:
+    return {**asdict(found), "remedy": found.remedy(schema)}
+
+
+def _print(words: object, facts: object, as_json: bool) -> None:
+    typer.echo(json.dumps(facts) if as_json else words)

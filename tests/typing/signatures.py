@@ -6,11 +6,13 @@ from collections.abc import Coroutine
 from typing import Any, assert_type
 from uuid import UUID
 
+from chatapp_db import Difference, MigrationReport, Status, check, migrate, plan, status
 from chatapp_db.database import AsyncDatabase, Database
 from chatapp_db.repositories.conversations import InboxItem
 from chatapp_db.repositories.paging import Page
 from chatapp_db.rows import ConversationRow, MessageRow
 from chatapp_db.schema import MessageRole
+from chatapp_db.vectors import AsyncVectorStore, SearchHit, VectorStore
 
 
 def blocking(db: Database, company_id: UUID, id: UUID) -> None:
@@ -31,3 +33,19 @@ async def asynchronous(db: AsyncDatabase, company_id: UUID, id: UUID) -> None:
         await awaited
         assert_type(await tenant.conversations.inbox(limit=25), Page[InboxItem])
         assert_type(await tenant.messages.append(id, role=MessageRole.USER, content="Hello"), MessageRow)
+
+
+def vectors(store: VectorStore, company_id: UUID) -> None:
+    assert_type(store.search(company_id, [1.0, 0.0], 3), list[SearchHit])
+    assert_type(store.for_company(company_id).search([1.0, 0.0], 3), list[SearchHit])
+
+
+async def awaited_vectors(store: AsyncVectorStore, company_id: UUID) -> None:
+    assert_type(await store.search(company_id, [1.0, 0.0], 3), list[SearchHit])
+
+
+def migrations(url: str) -> None:
+    assert_type(migrate(url), MigrationReport)
+    assert_type(status(url), Status)
+    assert_type(check(url), list[Difference])
+    assert_type(plan(), str)

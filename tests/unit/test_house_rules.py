@@ -1,6 +1,7 @@
 """The house rules of CONTRIBUTING.md that a test can see."""
 
 import ast
+import functools
 import importlib
 import inspect
 import re
@@ -29,9 +30,15 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def functions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [
+        node for node in ast.walk(parsed(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
 
 
 def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -52,25 +59,23 @@ def ignores_without_reason(text: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("path", WRITTEN, ids=name_of)
-def test_a_module_stays_under_300_lines(path):
-    lines = path.read_text(encoding="utf-8").count("\n")
-    assert lines <= LONGEST_MODULE
+def test_a_module_stays_under_300_lines():
+    lines = {name_of(path): path.read_text(encoding="utf-8").count("\n") for path in WRITTEN}
+    assert {name: count for name, count in lines.items() if count > LONGEST_MODULE} == {}
 
 
-@pytest.mark.parametrize("path", WRITTEN, ids=name_of)
-def test_a_function_stays_under_40_lines(path):
-    assert {function.name for function in functions(path) if length(function) > LONGEST_FUNCTION} == set()
+def test_a_function_stays_under_40_lines():
+    lengths = {(name_of(path), it.name): length(it) for path in WRITTEN for it in functions(path)}
+    assert {name: count for name, count in lengths.items() if count > LONGEST_FUNCTION} == {}
 
 
-@pytest.mark.parametrize("path", WRITTEN, ids=name_of)
-def test_a_module_says_what_it_is_for(path):
-    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+def test_a_module_says_what_it_is_for():
+    assert [name_of(path) for path in WRITTEN if not ast.get_docstring(parsed(path))] == []
 
 
-@pytest.mark.parametrize("path", EVERYTHING, ids=name_of)
-def test_an_ignore_names_its_rule_and_its_reason(path):
-    assert ignores_without_reason(path.read_text(encoding="utf-8")) == []
+def test_an_ignore_names_its_rule_and_its_reason():
+    found = {name_of(path): ignores_without_reason(path.read_text(encoding="utf-8")) for path in EVERYTHING}
+    assert {name: lines for name, lines in found.items() if lines} == {}
 
 
 @pytest.mark.parametrize(
@@ -92,6 +97,7 @@ def test_a_reasoned_ignore_is_let_through():
     assert not ignores_without_reason("x  # noqa: S608  # constants only")
 
 
+@functools.cache
 def offers(module: str, name: str) -> bool:
     """Whether a name may be imported: it is listed, or has no underscore where nothing is listed."""
     listed = getattr(importlib.import_module(module), "__all__", None)
@@ -99,15 +105,15 @@ def offers(module: str, name: str) -> bool:
     return is_module or (not name.startswith("_") if listed is None else name in listed)
 
 
-@pytest.mark.parametrize("path", WRITTEN, ids=name_of)
-def test_a_module_takes_only_what_another_one_offers(path):
-    imports = [
-        (node.module, alias.name)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+def test_a_module_takes_only_what_another_one_offers():
+    imports = {
+        (name_of(path), str(node.module), alias.name)
+        for path in WRITTEN
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith("chatapp_db")
         for alias in node.names
-    ]
-    assert [f"{module}.{name}" for module, name in imports if not offers(str(module), name)] == []
+    }
+    assert {taken for taken in imports if not offers(*taken[1:])} == set()
 
 
 def test_what_the_package_offers_is_there_and_listed():

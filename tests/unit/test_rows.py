@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import fields
-from pathlib import Path
 
 import pytest
 
@@ -13,39 +10,7 @@ from chatapp_db import rows
 from chatapp_db.schema import Base
 from chatapp_db.schema.columns import may_change
 
-ROOT = Path(__file__).parents[2]
 MODELS = [pytest.param(mapper.class_, id=mapper.class_.__name__) for mapper in Base.registry.mappers]
-
-
-def generate(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, ROOT / "tools" / "generate_rows.py", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def test_the_rows_are_current():
-    done = generate("--check")
-
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_stale_rows_are_told_by_name(tmp_path):
-    tool = tmp_path / "tools" / "generate_rows.py"
-    tool.parent.mkdir()
-    tool.write_text((ROOT / "tools" / "generate_rows.py").read_text(encoding="utf-8"), encoding="utf-8")
-    folder = tmp_path / "src" / "chatapp_db" / "rows"
-    folder.mkdir(parents=True)
-
-    def check() -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, tool, "--check"], capture_output=True, text=True, check=False)
-
-    subprocess.run([sys.executable, tool], check=True)
-    assert check().returncode == 0
-
-    (folder / "agents.py").write_text("", encoding="utf-8")
-    (folder / "left_over.py").write_text("", encoding="utf-8")
-    done = check()
-    assert done.returncode == 1
-    assert "agents.py, left_over.py" in done.stderr
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -90,12 +55,3 @@ def test_what_only_verbs_move_is_neither_changed_nor_given():
 
     for kind, names in moved.items():
         assert not names & kind.__annotations__.keys(), kind
-
-
-def test_importing_the_tables_and_rows_loads_no_pydantic():
-    heavy = "'pydantic', 'pydantic_core', 'alembic', 'numpy', 'qdrant_client'"
-    code = f"import sys, chatapp_db.rows; print([name for name in ({heavy}) if name in sys.modules])"
-
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert done.stdout == "[]\n"

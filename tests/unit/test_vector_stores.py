@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import uuid
 
 import pytest
@@ -13,23 +11,6 @@ from chatapp_db.errors import InvalidValue, NotSupported
 from chatapp_db.vectors import create_async_vector_store, create_vector_store, point_id
 from chatapp_db.vectors.address import Address
 from chatapp_db.vectors.points import MAX_BATCH_BYTES, PreparedPoint, batches
-
-
-def loaded_by(code: str) -> set[str]:
-    script = f"import sys; {code}; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return set(done.stdout.split())
-
-
-def test_importing_the_package_loads_no_engine() -> None:
-    loaded = loaded_by("import chatapp_db.vectors")
-    assert "chatapp_db.vectors.store" in loaded
-    assert not loaded & {"qdrant_client", "grpc", "httpx", "numpy", "alembic"}
-
-
-def test_every_call_on_one_engine_is_loaded_with_it() -> None:
-    code = "import chatapp_db.vectors as v; v.create_vector_store('memory://', dimension=2)"
-    assert "qdrant_client" in loaded_by(code)
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,12 @@ if typing.TYPE_CHECKING:
         status,
         verify,
     )
+    from chatapp_db.repositories.inbox import InboxCounts, InboxItem, InboxSort, InboxView
+    from chatapp_db.repositories.messages import NewMessage
     from chatapp_db.repositories.paging import Page
+    from chatapp_db.repositories.reading import Side
+    from chatapp_db.repositories.subscriptions import CompanyUsage
+    from chatapp_db.repositories.widget import company_of
     from chatapp_db.schema.enums import (
         AgentStatus,
         AgentType,
@@ -103,12 +108,17 @@ __all__ = [
     "ChannelType",
     "ChatAppDbError",
     "CollectionMismatch",
+    "CompanyUsage",
     "Conflict",
     "ConversationStatus",
     "Database",
     "Difference",
     "EmbeddedServerError",
     "ExtensionUnavailable",
+    "InboxCounts",
+    "InboxItem",
+    "InboxSort",
+    "InboxView",
     "IntegrationStatus",
     "IntegrationType",
     "InternalError",
@@ -124,6 +134,7 @@ __all__ = [
     "MigrationLockTimeout",
     "MigrationReport",
     "MissingExtra",
+    "NewMessage",
     "NotFound",
     "NotPermitted",
     "NotSupported",
@@ -138,6 +149,7 @@ __all__ = [
     "ScopeInUse",
     "ScoredChunk",
     "SerializationFailure",
+    "Side",
     "StatementTimeout",
     "Status",
     "SubscriptionStatus",
@@ -159,6 +171,7 @@ __all__ = [
     "astatus",
     "averify",
     "check",
+    "company_of",
     "downgrade",
     "grants",
     "include_object",
@@ -231,7 +244,12 @@ _HOMES = {
         "status",
         "verify",
     ),
+    "repositories.inbox": ("InboxCounts", "InboxItem", "InboxSort", "InboxView"),
+    "repositories.messages": ("NewMessage",),
     "repositories.paging": ("Page",),
+    "repositories.reading": ("Side",),
+    "repositories.subscriptions": ("CompanyUsage",),
+    "repositories.widget": ("company_of",),
     "schema.enums": (
         "AgentStatus",
         "AgentType",

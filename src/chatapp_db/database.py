@@ -23,7 +23,8 @@ from chatapp_db.execution.scope import Access, RowLevelSecurity
 from chatapp_db.execution.wire import ASYNCIO, BLOCKING
 from chatapp_db.repositories.audit import AsyncPlatformAuditRepository, PlatformAuditRepository
 from chatapp_db.repositories.border import as_company_id
-from chatapp_db.rows import AuditLogValues
+from chatapp_db.repositories.widget import company_of
+from chatapp_db.rows import AuditLogValues, WidgetSettingsRow
 from chatapp_db.schema.payloads import AuditValues
 from chatapp_db.scopes import (
     AsyncCompanyScope,
@@ -82,7 +83,11 @@ class Database:
         Raises MissingExtra without the extra ``embedded``, EmbeddedServerError.
         """
         server = EmbeddedServer.start(folder)
-        database = cls(server.url, **settings)
+        try:
+            database = cls(server.url, **settings)
+        except BaseException:
+            server.stop()
+            raise
         database._server = server
         return database
 
@@ -96,6 +101,13 @@ class Database:
         """Give one company's repositories, each call a transaction and a round trip of its own."""
         company = as_company_id(company_id)
         return CompanyScope(SingleCalls(self._entrance, company), company)
+
+    def widget(self, public_key: str, *, origin: str | None = None) -> WidgetSettingsRow:
+        """Give a widget's settings to the page that shows it, which knows its public key and no company.
+
+        Raises NotFound, also where the settings do not allow the page's origin; InvalidValue for no key.
+        """
+        return self.company(company_of(public_key)).widget.by_public_key(public_key, origin)
 
     def platform(self, reason: str, *, staff_id: UUID | None = None) -> OpenScope[Platform]:
         """Open one transaction across companies; that it was opened, and why, is in the audit trail first.
@@ -152,7 +164,11 @@ class AsyncDatabase:
         Raises MissingExtra without the extra ``embedded``, EmbeddedServerError.
         """
         server = await to_thread(EmbeddedServer.start, folder)
-        database = cls(server.url, **settings)
+        try:
+            database = cls(server.url, **settings)
+        except BaseException:
+            server.stop()
+            raise
         database._server = server
         return database
 
@@ -166,6 +182,13 @@ class AsyncDatabase:
         """Give one company's repositories, each call a transaction and a round trip of its own."""
         company = as_company_id(company_id)
         return AsyncCompanyScope(SingleCalls(self._entrance, company), company)
+
+    async def widget(self, public_key: str, *, origin: str | None = None) -> WidgetSettingsRow:
+        """Give a widget's settings to the page that shows it, which knows its public key and no company.
+
+        Raises NotFound, also where the settings do not allow the page's origin; InvalidValue for no key.
+        """
+        return await self.company(company_of(public_key)).widget.by_public_key(public_key, origin)
 
     def platform(self, reason: str, *, staff_id: UUID | None = None) -> AsyncOpenScope[AsyncPlatform]:
         """Open one transaction across companies; that it was opened, and why, is in the audit trail first.

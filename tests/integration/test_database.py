@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from chatapp_db.database import AsyncDatabase, Database
 from chatapp_db.errors import (
     InvalidValue,
+    NotFound,
     RolesMissing,
     RowLevelSecurityRequired,
     SchemaOutOfDate,
@@ -25,6 +26,7 @@ from chatapp_db.errors import (
 from chatapp_db.execution.statement import Statement, scalar
 from chatapp_db.migrations import migrate
 from tests.integration.test_failures import WHOAMI, Companies, run
+from tests.rows import new_agent, new_company
 from tests.worlds import settled
 
 
@@ -215,6 +217,21 @@ async def test_another_schema_and_other_roles(world, server, empty_database_url)
         connection.execute("DROP SCHEMA support CASCADE; DROP OWNED BY other_app, other_platform")
     server.execute("DROP ROLE other_app")
     server.execute("DROP ROLE other_platform")
+
+
+async def test_a_page_finds_its_widget_by_the_key_alone(db):
+    company = await new_company(db)
+    agent = await new_agent(db, company)
+    widget = await db.company(company).widget.upsert(agent_id=agent, allowed_origins=["https://acme.example"])
+    found = await db.widget(widget.public_key, origin="https://acme.example")
+    assert (found.company_id, found.agent_id) == (company, agent)
+    with pytest.raises(NotFound):
+        await db.widget(widget.public_key, origin="https://evil.example")
+    await db.company(company).widget.rotate_key()
+    with pytest.raises(NotFound):
+        await db.widget(widget.public_key, origin="https://acme.example")
+    with pytest.raises(InvalidValue):
+        await db.widget("no key", origin="https://acme.example")
 
 
 # Round trips, as libpq's trace of the wire shows them.

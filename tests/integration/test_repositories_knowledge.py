@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from chatapp_db.errors import Conflict, InvalidCursor, InvalidReference, InvalidValue, NotFound
-from chatapp_db.repositories.knowledge import _incoming, _replace
+from chatapp_db.repositories.passages import incoming, replace
 from chatapp_db.schema import KnowledgeSourceStatus, KnowledgeSourceType
 from tests.rows import new_agent, new_company
 
@@ -189,8 +189,8 @@ async def test_many_chunks_are_replaced_and_read_at_once(db):
 
 def test_what_stays_is_told_from_what_changes_by_hash(database_url):
     """A nested loop over both took minutes for 70,000 chunks."""
-    statement = _replace()
-    arguments = {"company_id": uuid4(), "source_id": uuid4(), **_incoming(uuid4(), passages("a"))}
+    statement = replace()
+    arguments = {"company_id": uuid4(), "source_id": uuid4(), **incoming(uuid4(), passages("a"))}
     with psycopg.connect(database_url) as connection:
         plan = connection.execute(f"EXPLAIN {statement.text}", statement.bind(arguments)).fetchall()
     assert "hashed SubPlan" in str(plan)
@@ -270,3 +270,95 @@ async def test_what_is_no_list_of_passages_is_refused(db, chunks):
 async def test_what_is_no_list_of_ids_is_refused(db, ids):
     with pytest.raises(InvalidValue):
         await db.company(uuid4()).knowledge_chunks.by_ids(ids)
+
+
+async def test_workers_at_once_claim_different_sources_the_oldest_first(db):
+    company_id = await new_company(db)
+    made = [(await new_source(db, company_id)).id for _ in range(3)]
+    await new_source(db, await new_company(db))
+    async with db.tenant(company_id) as one:
+        assert [source.id for source in await one.knowledge.claim_pending()] == made[:1]
+        async with db.tenant(company_id) as other:
+            assert [source.id for source in await other.knowledge.claim_pending(5)] == made[1:]
+            await other.knowledge.mark_ready(made[1])
+        await one.knowledge.mark_error(made[0], "not a PDF")
+    left = await db.company(company_id).knowledge.claim_pending(5)
+    assert [source.id for source in left] == made[2:]
+
+
+async def test_a_source_goes_through_its_life(db):
+    company_id = await new_company(db)
+    knowledge = db.company(company_id).knowledge
+    source = await new_source(db, company_id)
+    failed = await knowledge.mark_error(source.id, "not a PDF")
+    assert (failed.status, failed.error_message) == (KnowledgeSourceStatus.ERROR, "not a PDF")
+    again = await knowledge.reprocess(source.id)
+    assert (again.status, again.error_message) == (KnowledgeSourceStatus.PROCESSING, None)
+    await knowledge.mark_error(source.id, "too long")
+    ready = await knowledge.mark_ready(source.id)
+    assert (ready.status, ready.error_message) == (KnowledgeSourceStatus.READY, None)
+    stranger = db.company(await new_company(db)).knowledge
+    for call in (stranger.mark_ready, stranger.reprocess, lambda one: stranger.mark_error(one, "mine")):
+        with pytest.raises(NotFound):
+            await call(source.id)
+
+
+async def test_a_source_that_failed_comes_back_unless_its_content_did(db):
+    company_id = await new_company(db)
+    knowledge = db.company(company_id).knowledge
+    failed = await new_source(db, company_id, content_hash=DIGEST)
+    await knowledge.mark_error(failed.id, "not a PDF")
+    await new_source(db, company_id, content_hash=DIGEST)
+    for verb in (knowledge.reprocess, knowledge.mark_ready):
+        with pytest.raises(Conflict, match="content"):
+            await verb(failed.id)
+
+
+async def test_an_agent_answers_from_its_own_sources_and_the_companys(db):
+    company_id = await new_company(db)
+    mine, other = await new_agent(db, company_id), await new_agent(db, company_id)
+    made = {owner: await new_source(db, company_id, agent_id=owner) for owner in (None, mine, other)}
+    tenant = db.company(company_id)
+    assert (await tenant.knowledge.for_agent(mine)).items == [made[mine], made[None]]
+    assert (await tenant.knowledge.for_agent(uuid4())).items == [made[None]]
+    first = await tenant.knowledge.for_agent(mine, limit=1)
+    second = await tenant.knowledge.for_agent(mine, limit=1, cursor=first.next_cursor)
+    assert first.items + second.items == [made[mine], made[None]]
+    with pytest.raises(InvalidCursor):
+        await tenant.knowledge.for_agent(other, cursor=first.next_cursor)
+    for source in made.values():
+        await tenant.knowledge.replace_chunks(source.id, passages("Parcels return in 30 days"))
+    found = await tenant.knowledge_chunks.keyword_search("PARCELS", agent_id=mine)
+    assert [chunk.source_id for chunk in found] == [made[mine].id, made[None].id]
+    assert len(await tenant.knowledge_chunks.keyword_search("parcels")) == 3
+
+
+async def test_a_term_is_found_as_it_is_written(db):
+    company_id = await new_company(db)
+    source = await new_source(db, company_id)
+    texts = ["100% off", "snake_case", "C:\\new", "plain"]
+    await db.company(company_id).knowledge.replace_chunks(source.id, passages(*texts))
+    chunks = db.company(company_id).knowledge_chunks
+    for sign, text in zip("%_\\", texts, strict=False):
+        assert contents(await chunks.keyword_search(sign)) == [text]
+    assert contents(await chunks.keyword_search("n", limit=2)) == texts[:0:-1][:2]
+    assert await db.company(await new_company(db)).knowledge_chunks.keyword_search("plain") == []
+
+
+async def test_bad_words_for_knowledge_are_refused_and_the_scope_goes_on(db):
+    company_id = await new_company(db)
+    source = await new_source(db, company_id)
+    async with db.tenant(company_id) as tenant:
+        for message in (None, "", "a\0", "\ud800", "a" * 2001):
+            with pytest.raises(InvalidValue, match="message"):
+                await tenant.knowledge.mark_error(source.id, message)
+        for term in (None, "", "a\0", "\ud800", "a" * 201):
+            with pytest.raises(InvalidValue, match="term"):
+                await tenant.knowledge_chunks.keyword_search(term)
+        for limit in (0, 501, True, "1"):
+            with pytest.raises(InvalidValue, match="limit"):
+                await tenant.knowledge.claim_pending(limit)
+        for agent_id in (None, "1"):
+            with pytest.raises(InvalidValue, match="agent_id"):
+                await tenant.knowledge.for_agent(agent_id)
+        assert await tenant.knowledge.get(source.id) == source

@@ -6,9 +6,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from chatapp_db.errors import Conflict, InvalidCursor, InvalidValue, NotFound
+from chatapp_db.errors import Conflict, InvalidCursor, InvalidReference, InvalidValue, NotFound
 from chatapp_db.schema import InvitationStatus, UserRole, UserStatus
-from tests.rows import new_company, new_user
+from tests.rows import new_company, new_conversation, new_user
 
 
 async def test_a_person_is_added_and_read_back(db):
@@ -179,6 +179,108 @@ async def test_the_platform_pages_the_people_of_all_companies(db):
         first = await platform.users.page(limit=2)
         second = await platform.users.page(limit=2, cursor=first.next_cursor)
     assert [user.id for user in first.items + second.items] == people[::-1]
+
+
+async def test_people_are_listed_by_role_and_status(db):
+    users = db.company(await new_company(db)).users
+    made = []
+    for number, (role, status) in enumerate(
+        [("company_admin", "active"), ("support_agent", "active"), ("support_agent", "suspended")] * 2
+    ):
+        made.append(await users.add(name="Ada", email=f"{number}@example.com", role=role, status=status))
+    newest = made[::-1]
+    assert (await users.list()).items == newest
+    assert (await users.list(role="support_agent")).items == [u for u in newest if u.role == "support_agent"]
+    assert (await users.list(status=UserStatus.ACTIVE)).items == [u for u in newest if u.status == "active"]
+    both = {"role": UserRole.SUPPORT_AGENT, "status": UserStatus.ACTIVE}
+    first = await users.list(**both, limit=1)
+    second = await users.list(**both, limit=1, cursor=first.next_cursor)
+    assert first.items + second.items == [newest[1], newest[4]]
+    assert second.next_cursor is None
+    assert await users.count_active() == 4
+    with pytest.raises(InvalidCursor):
+        await users.list(role="company_admin", limit=1, cursor=first.next_cursor)
+
+
+@pytest.mark.parametrize("wrong", [{"role": "king"}, {"status": 1}, {"limit": 0}, {"cursor": "x"}], ids=str)
+async def test_a_bad_list_of_people_is_refused_and_the_scope_goes_on(db, wrong):
+    async with db.tenant(await new_company(db)) as tenant:
+        with pytest.raises(InvalidValue, match=next(iter(wrong))):
+            await tenant.users.list(**wrong)
+        assert await tenant.users.count_active() == 0
+
+
+async def test_a_login_is_noted_once_a_minute(db, database_url):
+    company_id = await new_company(db)
+    ada = await new_user(db, company_id)
+    users = db.company(company_id).users
+    first = await users.touch_login(ada)
+    assert first.last_login_at is not None
+    assert await users.touch_login(ada) == first
+    async with db.platform("signing in") as platform:
+        assert await platform.users.touch_login(ada) == first
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("UPDATE chatapp_users SET last_login_at = last_login_at - interval '61 s'")
+    async with db.platform("signing in") as platform:
+        later = await platform.users.touch_login(ada)
+        with pytest.raises(NotFound):
+            await platform.users.touch_login(uuid4())
+    assert later.last_login_at > first.last_login_at
+    with pytest.raises(NotFound):
+        await db.company(await new_company(db)).users.touch_login(ada)
+
+
+async def assigned(db, company_id, user_id):
+    """One conversation that is open and one that is settled."""
+    conversations = db.company(company_id).conversations
+    ids = [await new_conversation(db, company_id) for _ in range(2)]
+    for id in ids:
+        await conversations.assign(id, user_id)
+    await conversations.resolve(ids[1])
+    return ids
+
+
+async def test_who_leaves_lets_go_of_what_is_open(db):
+    company_id = await new_company(db)
+    ada, grace = await new_user(db, company_id), await new_user(db, company_id)
+    of_ada, of_grace = await assigned(db, company_id, ada), await assigned(db, company_id, grace)
+    tenant = db.company(company_id)
+    before = await tenant.conversations.get(of_ada[0])
+    gone = await tenant.users.deactivate(ada)
+    assert (gone.id, gone.status) == (ada, UserStatus.INACTIVE)
+    open_one, settled = [await tenant.conversations.get(id) for id in of_ada]
+    assert (open_one.assigned_user_id, open_one.version) == (None, before.version + 1)
+    assert settled.assigned_user_id == ada
+    assert [(await tenant.conversations.get(id)).assigned_user_id for id in of_grace] == [grace, grace]
+
+
+async def test_who_leaves_hands_over_what_is_open(db):
+    company_id = await new_company(db)
+    ada, grace = await new_user(db, company_id), await new_user(db, company_id)
+    open_id, settled_id = await assigned(db, company_id, ada)
+    tenant = db.company(company_id)
+    await tenant.users.deactivate(ada, reassign_to=grace)
+    assert (await tenant.conversations.get(open_id)).assigned_user_id == grace
+    assert (await tenant.conversations.get(settled_id)).assigned_user_id == ada
+
+
+async def test_only_somebody_of_the_company_who_may_sign_in_takes_over(db):
+    company_id = await new_company(db)
+    ada, gone = await new_user(db, company_id), await new_user(db, company_id)
+    stranger = await new_user(db, await new_company(db))
+    open_id, _ = await assigned(db, company_id, ada)
+    async with db.tenant(company_id) as tenant:
+        await tenant.users.deactivate(gone)
+        for nobody in (gone, stranger, uuid4()):
+            with pytest.raises(InvalidReference, match="assigned_user_id"):
+                await tenant.users.deactivate(ada, reassign_to=nobody)
+        for wrong in (ada, str(gone)):
+            with pytest.raises(InvalidValue, match="reassign_to"):
+                await tenant.users.deactivate(ada, reassign_to=wrong)
+        with pytest.raises(NotFound):
+            await tenant.users.deactivate(stranger)
+        assert (await tenant.users.get(ada)).status == UserStatus.PENDING
+        assert (await tenant.conversations.get(open_id)).assigned_user_id == ada
 
 
 def invite(url: str, company_id: UUID, email: str) -> UUID:

@@ -1,5 +1,6 @@
 """What a company shares with the platform, and its connections, which it reads; blocking and asyncio."""
 
+from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -8,9 +9,11 @@ import psycopg
 import pytest
 
 from chatapp_db.errors import Conflict, InvalidCursor, InvalidReference, InvalidValue, NotFound
+from chatapp_db.repositories.subscriptions import CompanyUsage
 from chatapp_db.schema import BillingCycle, IntegrationStatus, PlanType, SubscriptionStatus
+from chatapp_db.schema.payloads import PlanLimits
 from chatapp_db.scopes import AsyncCompanyScope, AsyncPlatform, CompanyScope, Platform
-from tests.rows import PLAN, new_agent, new_company, new_plan
+from tests.rows import PLAN, new_agent, new_company, new_conversation, new_plan, new_user
 
 
 async def test_a_company_is_created_with_a_plan(db):
@@ -163,6 +166,173 @@ async def test_a_company_is_bound_by_the_statement_alone(world, db, database_url
     mine = await bare.company(second).widget.upsert(agent_id=await new_agent(db, second))
     assert (await bare.company(first).company.get()).name == "First"
     assert [await bare.company(id).widget.get() for id in (first, second)] == [theirs, mine]
+
+
+async def test_a_company_is_found_by_its_slug(db):
+    company_id = await new_company(db)
+    async with db.platform("support") as platform:
+        company = await platform.companies.get(company_id)
+        assert await platform.companies.by_slug(company.slug) == company
+        with pytest.raises(NotFound):
+            await platform.companies.by_slug("nobody")
+        with pytest.raises(InvalidValue, match="slug"):
+            await platform.companies.by_slug("No body")
+
+
+async def test_a_company_changes_its_plan(db):
+    company_id = await new_company(db)
+    async with db.platform("an upgrade") as platform:
+        pro = await platform.plans.add(name="Pro", slug="pro", type=PlanType.PROFESSIONAL)
+        free = await platform.plans.add(name="Free", slug="free", type=PlanType.FREE)
+        await platform.plans.add(name="Old", slug="old", type=PlanType.STARTER, is_active=False)
+        changed = await platform.companies.change_plan(
+            company_id, "pro", billing_cycle=BillingCycle.YEARLY, subscription_status="active"
+        )
+        assert (changed.subscription_plan_id, changed.billing_cycle, changed.subscription_status) == (
+            pro.id,
+            BillingCycle.YEARLY,
+            SubscriptionStatus.ACTIVE,
+        )
+        assert await platform.companies.change_plan(company_id, "pro") == changed
+        freed = await platform.companies.change_plan(company_id, "free")
+        assert (freed.subscription_plan_id, freed.billing_cycle) == (free.id, None)
+        for plan in ("old", "unknown"):
+            with pytest.raises(InvalidReference, match="subscription_plan_id"):
+                await platform.companies.change_plan(company_id, plan)
+        with pytest.raises(NotFound):
+            await platform.companies.change_plan(uuid4(), "pro")
+        for wrong in ({"plan": "Pro"}, {"billing_cycle": "daily"}, {"subscription_status": 1}, {"id": "1"}):
+            with pytest.raises(InvalidValue, match=next(iter(wrong))):
+                await platform.companies.change_plan(**{"id": company_id, "plan": "pro", **wrong})
+        assert await platform.companies.get(company_id) == freed
+
+
+SOON = datetime(2099, 1, 1, tzinfo=UTC)
+
+
+async def test_a_company_has_one_trial_and_none_beside_a_subscription(db):
+    company_id, subscribed = await new_company(db), await new_company(db)
+    async with db.platform("a trial") as platform:
+        await platform.companies.change_plan(subscribed, PLAN, subscription_status="active")
+        trial = await platform.companies.start_trial(company_id, ends_at=SOON)
+        assert (trial.subscription_status, trial.trial_ends_at) == (SubscriptionStatus.TRIALING, SOON)
+        for id in (company_id, subscribed):
+            with pytest.raises(Conflict, match="trial"):
+                await platform.companies.start_trial(id, ends_at=SOON)
+        with pytest.raises(NotFound):
+            await platform.companies.start_trial(uuid4(), ends_at=SOON)
+        with pytest.raises(InvalidValue, match="ends_at"):
+            await platform.companies.start_trial(company_id, ends_at=datetime(2099, 1, 1))  # noqa: DTZ001  # naive, that is the point
+        assert await platform.companies.get(company_id) == trial
+
+
+async def test_trials_expire_in_batches(db):
+    made = [await new_company(db) for _ in range(4)]
+    async with db.platform("the night") as platform:
+        for day, id in enumerate(made, start=1):
+            await platform.companies.start_trial(id, ends_at=datetime(2030, 1, day, tzinfo=UTC))
+        now = datetime(2030, 1, 3, tzinfo=UTC)
+        batches = [await platform.companies.expire_trials(now, limit=2) for _ in range(3)]
+        assert [len(batch) for batch in batches] == [2, 1, 0]
+        assert {company.id for batch in batches for company in batch} == set(made[:3])
+        assert {company.subscription_status for batch in batches for company in batch} == {"expired"}
+        assert (await platform.companies.get(made[3])).subscription_status == SubscriptionStatus.TRIALING
+        with pytest.raises(InvalidValue, match="now"):
+            await platform.companies.expire_trials(None)
+        with pytest.raises(InvalidValue, match="limit"):
+            await platform.companies.expire_trials(now, limit=0)
+
+
+async def test_a_trial_that_another_call_is_ending_is_left_to_it(db):
+    company_id = await new_company(db)
+    async with db.platform("a trial") as platform:
+        await platform.companies.start_trial(company_id, ends_at=datetime(2030, 1, 1, tzinfo=UTC))
+    async with db.platform("one night") as one:
+        assert len(await one.companies.expire_trials(SOON)) == 1
+        async with db.platform("the same night") as other:
+            assert await other.companies.expire_trials(SOON) == []
+
+
+async def test_a_companys_limits_are_its_plans_while_the_subscription_is_in_force(db):
+    company_id = await new_company(db)
+    async with db.platform("limits") as platform:
+        plan = await platform.plans.by_slug(PLAN)
+        await platform.plans.update(plan.id, limits={"agents": 3, "team_members": None, "robots": 7})
+        limits = await platform.companies.effective_limits(company_id)
+        await platform.companies.start_trial(company_id, ends_at=SOON)
+        assert await platform.companies.effective_limits(company_id) == limits
+        with pytest.raises(NotFound):
+            await platform.companies.effective_limits(uuid4())
+        with pytest.raises(InvalidValue, match="id"):
+            await platform.companies.effective_limits(str(company_id))
+    assert await db.company(company_id).company.effective_limits() == limits
+    named = {"agents": 3, "team_members": None, "robots": 7, "messages_per_month": None}
+    assert named.items() <= limits.items()
+    for status in ("canceled", "paused", "expired"):
+        async with db.platform("the end") as platform:
+            await platform.companies.change_plan(company_id, PLAN, subscription_status=status)
+        assert set((await db.company(company_id).company.effective_limits()).values()) == {0}
+
+
+async def test_a_trial_that_is_over_includes_nothing_before_it_is_expired(db):
+    company_id = await new_company(db)
+    async with db.platform("a trial") as platform:
+        await platform.companies.start_trial(company_id, ends_at=datetime(2020, 1, 1, tzinfo=UTC))
+    assert (await db.company(company_id).company.effective_limits())["agents"] == 0
+    with pytest.raises(NotFound):
+        await db.company(uuid4()).company.effective_limits()
+
+
+async def test_a_companys_usage_is_counted_under_the_names_of_the_limits(db, database_url):
+    company_id, other = await new_company(db), await new_company(db)
+    for id in (company_id, other):
+        await new_conversation(db, id)
+    tenant = db.company(company_id)
+    old, new = [await new_conversation(db, company_id) for _ in range(2)]
+    for id in (old, new):
+        await tenant.messages.append(id, role="user", content="Hello")
+    await tenant.messages.append(new, role="assistant", content="A note", is_private=True)
+    gone = await new_user(db, company_id)
+    await new_user(db, company_id)
+    await tenant.users.deactivate(gone)
+    await tenant.agents.archive(await new_agent(db, company_id))
+    for size in (1024 * 1024, 1, None):
+        await tenant.knowledge.register(name="Returns", type="file", file_size=size)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE chatapp_conversations SET started_at = now() - interval '32 days' WHERE id = %s", [old]
+        )
+        connection.execute(
+            "UPDATE chatapp_messages SET created_at = now() - interval '32 days' WHERE conversation_id = %s",
+            [old],
+        )
+    used = await tenant.company.usage()
+    assert used == CompanyUsage(
+        agents=3,
+        team_members=1,
+        conversations_per_month=2,
+        messages_per_month=1,
+        knowledge_sources=3,
+        storage_megabytes=2,
+    )
+    async with db.platform("a bill") as platform:
+        assert await platform.companies.usage(company_id) == used
+        assert (await platform.companies.usage(other)).conversations_per_month == 1
+        with pytest.raises(NotFound):
+            await platform.companies.usage(uuid4())
+    assert {field.name for field in fields(CompanyUsage)} == set(PlanLimits.__annotations__)
+
+
+async def test_what_is_no_longer_offered_is_not_listed(db, offer):
+    name, values = offer
+    company_id = await new_company(db)
+    async with db.platform("an offer") as platform:
+        kept = getattr(platform, name)
+        made = [await kept.add(slug=slug, **values) for slug in ("b", "a", "old")]
+        await kept.update(made[2].id, is_active=False)
+        listed = await kept.active()
+    assert [row.slug for row in listed if row.slug != PLAN] == ["a", "b"]
+    assert await getattr(db.company(company_id), name).active() == listed
 
 
 OFFERS = {

@@ -208,7 +208,7 @@ def test_nobody_else_may_call_our_functions(place):
             text("SELECT proname, proacl::text FROM pg_proc WHERE proname LIKE 'chatapp%'")
         ).all()
 
-    assert len(acls) == 3
+    assert len(acls) == 4
     assert not any("{=" in acl or ",=" in acl for _, acl in acls)
 
 

@@ -40,22 +40,41 @@ TABLES_OF = {
 """The table whose row the argument ``id`` of a repository means."""
 
 REFERENCES = {
+    "after": "chatapp_messages",
+    "around": "chatapp_messages",
+    "before": "chatapp_messages",
     "agent_id": "chatapp_agents",
     "assigned_user_id": "chatapp_users",
     "conversation_id": "chatapp_conversations",
     "created_by": "chatapp_users",
     "customer_id": "chatapp_customers",
+    "keep": "chatapp_customers",
+    "lose": "chatapp_customers",
     "package_id": "chatapp_agent_packages",
+    "reassign_to": "chatapp_users",
     "sender_user_id": "chatapp_users",
     "source_id": "chatapp_knowledge_sources",
     "user_id": "chatapp_users",
 }
 
-KEYS = {"channel_conversation_id", "content_hash", "cursor", "email", "external_id", "shortcut", "slug"}
+KEYS = {
+    "channel_conversation_id",
+    "content_hash",
+    "cursor",
+    "email",
+    "external_id",
+    "public_key",
+    "shortcut",
+    "slug",
+    "tag",
+}
 """Arguments by which a row is found or refused, although they are no ids."""
 
 BESIDE = {"content_hash": "agent_id"}
 """Keys that are unique only together with another argument."""
+
+ONE_OF = {"before", "after", "around", "cursor"}
+"""Arguments of which a method takes one."""
 
 OF_NO_ROW = {"resource_id", "staff_id"}
 """Ids that are written down and never looked up."""
@@ -64,9 +83,15 @@ _BY_NAME: dict[str, Any] = {
     "ai_messages_count": 0,
     "chunks": [{"content": "said by us"}],
     "human_messages_count": 0,
+    "idle_before": NOON + dt.timedelta(days=36_500),
     "ip_address": "10.0.0.9",
     "limit": 25,
+    "messages": [{"role": "user", "content": "said by us"}],
+    "moment": NOON + dt.timedelta(days=36_500),
+    "script_url": "https://example.com/widget.js",
+    "term": "e",
     "timezone": "Europe/Paris",
+    "until": NOON + dt.timedelta(days=1),
 }
 _BY_TYPE: dict[type, Any] = {
     str: "said by us",
@@ -97,8 +122,8 @@ class Slot:
 
     @property
     def is_own_id(self) -> bool:
-        """Tell whether it means the row that the method is about."""
-        return self.name in {"id", "ids"}
+        """Tell whether it means the row that the method is about, or that it takes away."""
+        return self.name in {"id", "ids", "lose"}
 
     def given(self, value: Any) -> Any:
         return [value] if self.name == "ids" else value
@@ -115,12 +140,16 @@ def slots(method: Method) -> list[Slot]:
 def value_in(population: Population, shared: Population, method: Method, slot: Slot) -> Any:
     """Give a population's value for a slot: what is shared belongs to both.
 
-    ``id`` is of the last row, to which no other refers, and every other value of the first.
+    ``id`` is of the last row, to which no other refers, ``before`` of the last, before which there is one,
+    and every other value of the first.
     """
     rows = population.rows.get(slot.table) or shared.rows[slot.table]
     if slot.is_own_id:
         return slot.given(rows[-1]["id"])
-    return rows[0]["id" if slot.is_id else slot.name]
+    if slot.name == "tag":
+        return rows[0]["tags"][0]
+    row = rows[-1 if slot.name == "before" else 0]
+    return row["id" if slot.is_id else slot.name]
 
 
 def value_of_nobody(slot: Slot) -> Any:

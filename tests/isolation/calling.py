@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from chatapp_db.scopes import CompanyScope
-from tests.isolation.arguments import BESIDE, Slot, fillings, slots, value_in, value_of_nobody
+from tests.isolation.arguments import BESIDE, ONE_OF, Slot, fillings, slots, value_in, value_of_nobody
 from tests.isolation.methods import Method, methods, repositories
 from tests.isolation.outcome import Outcome, outcome_of
 from tests.isolation.population import OWNED, Population, Populations
@@ -50,10 +50,19 @@ def probes(repository: str) -> Iterator[Probe]:
     """Each slot by itself, then all of them, then none."""
     for method in methods(repository, REPOSITORIES[repository]):
         found = slots(method)
-        owned = tuple(slot for slot in found if slot.table in OWNED)
+        owned = tuple(_together(slot for slot in found if slot.table in OWNED))
         targets = dict.fromkeys([*((slot,) for slot in found), owned, ()])
         for filling in fillings(method):
             yield from (Probe(method, filling, target) for target in targets)
+
+
+def _together(found: Iterable[Slot]) -> Iterator[Slot]:
+    """Leave out, of arguments that exclude each other, all but the first."""
+    taken = False
+    for slot in found:
+        if slot.name not in ONE_OF or not taken:
+            yield slot
+        taken = taken or slot.name in ONE_OF
 
 
 class Caller:

@@ -11,6 +11,7 @@ from uuid import UUID
 from chatapp_db.errors import ChatAppDbError, InvalidCursor, InvalidValue
 
 _TIME = re.compile(r"datetime\.datetime\((?:[^()]|\([^()]*\))*\)")
+_KEY = re.compile(r"public_key='[^']*'")
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -37,9 +38,9 @@ class Outcome:
         return not isinstance(self.error, InvalidValue) or isinstance(self.error, InvalidCursor)
 
     def plain(self, known: Iterable[UUID], given: Iterable[Any]) -> str:
-        """Write it without what differs from call to call: the arguments, new ids and times."""
+        """Write it without what differs from call to call: the arguments, new ids, keys and times."""
         ids = {str(one) for one in known}
-        text = _TIME.sub("<time>", self.text)
+        text = _KEY.sub("<key>", _TIME.sub("<time>", self.text))
         for value in sorted(map(str, given), key=len, reverse=True):
             text = text.replace(value, "<given>")
         return _ID.sub(lambda found: found[0] if found[0] in ids else "<new>", text)

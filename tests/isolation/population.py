@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from chatapp_db.address import engine_url
 from chatapp_db.schema import UserRole, metadata
 
-ROWS = 2
+ROWS = 3
 DAY = dt.date(2026, 1, 1)
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 """When everything happened: the day that a roll-up is asked for."""
@@ -146,13 +146,18 @@ def _first(kind: type[enum.Enum] | None) -> enum.Enum:
 
 
 _BY_NAME = {
-    "created_at": lambda mark, place: NOON,
+    "created_at": lambda mark, place: NOON + dt.timedelta(seconds=place),
     "started_at": lambda mark, place: NOON,
     "email": lambda mark, place: f"{mark}.{place}@example.com",
     "slug": lambda mark, place: f"{mark}-{place}",
     "token_hash": lambda mark, place: secrets.token_hex(32),
+    "tokens_used": lambda mark, place: 7,
     "currency": lambda mark, place: "EUR",
     "timezone": lambda mark, place: "UTC",
+    # Every page may show it.
+    "allowed_origins": lambda mark, place: [],
+    # The first and the last canned response are the team's, the other a person's own.
+    "is_team": lambda mark, place: place != 1,
     "ip_address": lambda mark, place: "10.0.0.1",
     # A secret has the shape of an envelope, which no mark has.
     "config": lambda mark, place: {},

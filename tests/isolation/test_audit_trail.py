@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
+from tests.isolation.population import ROWS
 from tests.server import APP_ROLE, PLATFORM_ROLE
 
 MERGE = (
@@ -63,14 +64,14 @@ def test_nobody_changes_the_trail(actor, change, database_url):
     with pytest.raises(errors.InsufficientPrivilege):
         actor.execute(CHANGES[change])
     actor.rollback()
-    assert len(trail(database_url)) == 4
+    assert len(trail(database_url)) == 2 * ROWS
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_the_switch_of_the_purge_lets_the_platform_delete_and_no_more(actor, change):
     actor.execute(PURGE)
     if actor.kind == PLATFORM_ROLE and change in {"delete", "merge_delete"}:
-        assert actor.execute(CHANGES[change]).rowcount == 4
+        assert actor.execute(CHANGES[change]).rowcount == 2 * ROWS
         return
     with pytest.raises(errors.InsufficientPrivilege):
         actor.execute(CHANGES[change])
@@ -104,7 +105,7 @@ def test_the_purge_deletes(database_url, login_url, populations):
     """The positive control, and the only way out."""
     with acting(PLATFORM_ROLE, login_url, database_url, populations.ours.id) as connection:
         connection.execute(PURGE)
-        assert connection.execute(CHANGES["delete"]).rowcount == 4
+        assert connection.execute(CHANGES["delete"]).rowcount == 2 * ROWS
     assert trail(database_url) == []
 
 

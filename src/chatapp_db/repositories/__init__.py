@@ -23,7 +23,11 @@ from chatapp_db.repositories.companies import (
 from chatapp_db.repositories.conversations import (
     AsyncConversationRepository,
     ConversationRepository,
+    InboxCounts,
     InboxItem,
+    InboxSort,
+    InboxView,
+    Side,
 )
 from chatapp_db.repositories.customers import AsyncCustomerRepository, CustomerRepository
 from chatapp_db.repositories.integrations import AsyncIntegrationRepository, IntegrationRepository
@@ -35,7 +39,7 @@ from chatapp_db.repositories.knowledge import (
     SourceChunks,
 )
 from chatapp_db.repositories.knowledge_chunks import AsyncKnowledgeChunkRepository, KnowledgeChunkRepository
-from chatapp_db.repositories.messages import AsyncMessageRepository, MessageRepository
+from chatapp_db.repositories.messages import AsyncMessageRepository, MessageRepository, NewMessage
 from chatapp_db.repositories.packages import (
     AsyncPackageRepository,
     AsyncPlatformPackageRepository,
@@ -91,12 +95,16 @@ __all__ = [
     "ConversationRepository",
     "CustomerRepository",
     "DailyAnalyticsRepository",
+    "InboxCounts",
     "InboxItem",
+    "InboxSort",
+    "InboxView",
     "IntegrationRepository",
     "InvitationRepository",
     "KnowledgeChunkRepository",
     "KnowledgeRepository",
     "MessageRepository",
+    "NewMessage",
     "PackageRepository",
     "Page",
     "PlanRepository",
@@ -105,6 +113,7 @@ __all__ = [
     "PlatformPackageRepository",
     "PlatformPlanRepository",
     "PlatformUserRepository",
+    "Side",
     "SourceChunks",
     "UserRepository",
     "WebhookRepository",

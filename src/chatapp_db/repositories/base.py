@@ -13,7 +13,7 @@ from chatapp_db.execution.statement import COMPANY, Statement, company_key, cons
 from chatapp_db.repositories.paging import limit_of
 from chatapp_db.schema import Base
 
-__all__ = ["Entity", "Identified", "is_one_of", "owned", "table_of"]
+__all__ = ["Entity", "Identified", "is_one_of", "newest_first", "owned", "table_of"]
 
 
 class Identified(Protocol):
@@ -40,6 +40,13 @@ def owned(*tables: Any) -> sa.ColumnElement[bool]:
 def is_one_of(column: Any, *labels: StrEnum) -> sa.ColumnElement[bool]:
     """Compare an enum column with constants: a partial index is chosen by them, and a plan kept."""
     return sa.or_(*(column == constant(label, column.type) for label in labels))
+
+
+def newest_first(table: Any, query: Any, rows: int, *, follows: bool) -> Any:
+    """Cut a page from a list: an id made by this package is ordered by time."""
+    if follows:
+        query = query.where(table.c.id < sa.bindparam("after_id", type_=sa.Uuid()))
+    return query.order_by(table.c.id.desc()).limit(limit_of(rows))
 
 
 class Entity(Generic[Row]):
@@ -81,13 +88,10 @@ class Entity(Generic[Row]):
         return self._once("get", lambda: sa.select(*self.columns).where(self.is_one), self.row)
 
     def page(self, rows: int, *, follows: bool) -> Statement[Row]:
-        """List the newest first: an id made by this package is ordered by time."""
+        """List the newest first."""
 
         def build() -> Any:
-            query = sa.select(*self.columns).where(self.own)
-            if follows:
-                query = query.where(self.table.c.id < sa.bindparam("after_id", type_=sa.Uuid()))
-            return query.order_by(self.table.c.id.desc()).limit(limit_of(rows))
+            return newest_first(self.table, sa.select(*self.columns).where(self.own), rows, follows=follows)
 
         return self._once(("page", rows, follows), build, self.row)
 

@@ -11,11 +11,22 @@ from uuid import UUID
 
 from chatapp_db.errors import InvalidValue
 from chatapp_db.schema.types import checker
+from chatapp_db.schema.values import storable
 
 if TYPE_CHECKING:
     from pydantic_core import SchemaValidator
 
-__all__ = ["as_company_id", "as_id", "as_member", "as_moment", "as_slug", "as_version", "checked"]
+__all__ = [
+    "as_company_id",
+    "as_id",
+    "as_member",
+    "as_moment",
+    "as_slug",
+    "as_term",
+    "as_text",
+    "as_version",
+    "checked",
+]
 
 V = TypeVar("V")
 E = TypeVar("E", bound=StrEnum)
@@ -23,6 +34,8 @@ E = TypeVar("E", bound=StrEnum)
 _INT4_MAX = 2**31 - 1
 _SLUG = re.compile("[a-z0-9](-?[a-z0-9])*")
 _SLUG_LENGTH = 100
+_TERM_LENGTH = 200
+_WILDCARD = re.compile(r"[%_\\]")
 
 _CHECKERS: dict[type[Any], SchemaValidator] = {}
 
@@ -71,6 +84,21 @@ def as_slug(field: str, value: str) -> str:
     if not isinstance(value, str) or len(value) > _SLUG_LENGTH or not _SLUG.fullmatch(value):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
         raise InvalidValue(field, "not lower-case letters and digits with single hyphens")
     return value
+
+
+def as_text(field: str, value: str, max_length: int) -> str:
+    """Take a text of at least one character that PostgreSQL can store."""
+    if not isinstance(value, str) or not 1 <= len(value) <= max_length:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
+        raise InvalidValue(field, f"not a text of 1 to {max_length} characters")
+    try:
+        return storable(value)
+    except ValueError as error:
+        raise InvalidValue(field, str(error)) from None
+
+
+def as_term(value: str) -> str:
+    """Take what is searched for, written so that a LIKE takes no character of it for a wildcard."""
+    return _WILDCARD.sub(r"\\\g<0>", as_text("term", value, _TERM_LENGTH))
 
 
 def checked(kind: type[V], values: Mapping[str, Any]) -> V:

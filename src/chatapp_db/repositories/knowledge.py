@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from hashlib import sha256
-from typing import Annotated, Any, Required, cast
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
-from typing_extensions import TypedDict, Unpack
+from typing_extensions import Unpack
 from uuid_utils.compat import uuid7
 
-from chatapp_db.errors import InvalidValue, SerializationFailure
+from chatapp_db.errors import SerializationFailure
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import COMPANY, Statement, constant, written
-from chatapp_db.identity import point_id
-from chatapp_db.repositories.base import Entity, owned, table_of
-from chatapp_db.repositories.border import as_id, checked
+from chatapp_db.repositories.base import Entity, is_one_of, newest_first, owned, table_of
+from chatapp_db.repositories.border import as_id, as_text, checked
 from chatapp_db.repositories.operations import AsyncioRepository, BlockingRepository, TenantOperations
+from chatapp_db.repositories.paging import Page, as_limit
+from chatapp_db.repositories.passages import Chunk, as_chunks, incoming, replace
 from chatapp_db.rows import (
     KnowledgeChunkRow,
     KnowledgeSourceChanges,
     KnowledgeSourceRow,
     KnowledgeSourceValues,
 )
-from chatapp_db.schema import KnowledgeChunk, KnowledgeSource, KnowledgeSourceStatus
-from chatapp_db.schema.payloads import ChunkMetadata
-from chatapp_db.schema.types import Int4, Json, Text, closed
+from chatapp_db.schema import KnowledgeSource, KnowledgeSourceStatus
 
 __all__ = [
     "AsyncKnowledgeRepository",
@@ -42,32 +40,8 @@ __all__ = [
 ]
 
 _sources = table_of(KnowledgeSource)
-_chunks = table_of(KnowledgeChunk)
 _ATTEMPTS = 3
-
-_SOURCE_ID = sa.bindparam("source_id", type_=sa.Uuid())
-_Content = Annotated[str, Text(_chunks.c.content.info["max_length"])]
-
-
-@closed
-class Chunk(TypedDict, total=False):
-    """A passage as it is cut from a source; its place there is its place in the list."""
-
-    content: Required[_Content]
-    metadata: Annotated[ChunkMetadata, Json()]
-    token_count: Int4
-
-
-@closed
-class _Chunks(TypedDict):
-    chunks: list[Chunk]
-
-
-def as_chunks(chunks: Sequence[Chunk]) -> list[Chunk]:
-    """Take the passages of a source; a text alone is not taken for the list of its letters."""
-    if isinstance(chunks, str | bytes | Mapping):
-        raise InvalidValue("chunks", "not a list")
-    return checked(_Chunks, {"chunks": chunks})["chunks"]
+_MESSAGE_LENGTH = _sources.c.error_message.info["max_length"]
 
 
 @dataclass(slots=True)
@@ -109,6 +83,55 @@ class KnowledgeOperations(TenantOperations[KnowledgeSourceRow]):
         return await self._update(id, KnowledgeSourceChanges, changes)
 
     @operation
+    async def for_agent(
+        self, agent_id: UUID, *, limit: int = 50, cursor: str | None = None
+    ) -> Page[KnowledgeSourceRow]:
+        """List what an agent answers from, its own sources and the whole company's, the newest first.
+
+        For an agent the company does not have, those are the whole company's. Raises InvalidCursor.
+        """
+        name = f"for_agent.{as_id('agent_id', agent_id)}"
+        return await self._newest(name, _for_agent, limit, cursor, agent_id=agent_id)
+
+    @operation
+    async def claim_pending(self, limit: int = 1) -> list[KnowledgeSourceRow]:
+        """Take sources that wait to be processed, the oldest first, past those that others have taken.
+
+        They are held until the transaction ends, so that it is for a scope (``db.tenant``), in which they are
+        then marked as ready or as failed; what a worker that died had taken is free again.
+
+        Raises InvalidValue.
+        """
+        return await self._fetch(_claim_pending(), limit=as_limit(limit))
+
+    @operation
+    async def mark_ready(self, id: UUID) -> KnowledgeSourceRow:
+        """Let a source be searched.
+
+        Raises NotFound, Conflict where it had failed and the content was registered anew meanwhile.
+        """
+        return await self._one(_mark(KnowledgeSourceStatus.READY), id=as_id("id", id), new_error_message=None)
+
+    @operation
+    async def mark_error(self, id: UUID, message: str) -> KnowledgeSourceRow:
+        """Note why a source could not be processed; its content may then be registered anew.
+
+        Raises NotFound, InvalidValue.
+        """
+        why = as_text("message", message, _MESSAGE_LENGTH)
+        return await self._one(_mark(KnowledgeSourceStatus.ERROR), id=as_id("id", id), new_error_message=why)
+
+    @operation
+    async def reprocess(self, id: UUID) -> KnowledgeSourceRow:
+        """Let a source wait to be processed again; its chunks stay until they are replaced.
+
+        Raises NotFound, Conflict where it had failed and the content was registered anew meanwhile.
+        """
+        return await self._one(
+            _mark(KnowledgeSourceStatus.PROCESSING), id=as_id("id", id), new_error_message=None
+        )
+
+    @operation
     async def delete(self, id: UUID) -> None:
         """Delete a source and its chunks.
 
@@ -125,10 +148,10 @@ class KnowledgeOperations(TenantOperations[KnowledgeSourceRow]):
 
         Raises NotFound, InvalidValue, SerializationFailure where other calls keep replacing them meanwhile.
         """
-        parameters = _incoming(self._company_id, as_chunks(chunks))
+        parameters = incoming(self._company_id, as_chunks(chunks))
         parameters["source_id"] = as_id("source_id", source_id)
         for _ in range(_ATTEMPTS):
-            found = await self._fetch(_replace(), **parameters)
+            found = await self._fetch(replace(), **parameters)
             if found:
                 agent_id, replaced_at, _first = found[0]
                 return SourceChunks(source_id, agent_id, replaced_at, [row for _, _, row in found if row])
@@ -161,91 +184,25 @@ def _register() -> Statement[KnowledgeSourceRow]:
     return Statement(once.returning(*c), KnowledgeSourceRow)
 
 
-# What a passage brings of its own, and what is made for it.
-_PASSAGE = ("content", "content_hash", "metadata", "token_count")
-_INCOMING = ("id", "qdrant_id", *_PASSAGE)
-
-
-def _incoming(company_id: UUID | None, passages: Sequence[Chunk]) -> dict[str, Any]:
-    """Spread the passages over one array for each column."""
-    ids = [uuid7() for _ in passages]
-    return {
-        "new_id": ids,
-        "new_qdrant_id": [point_id(cast("UUID", company_id), id) for id in ids],
-        "new_content": [passage["content"] for passage in passages],
-        "new_content_hash": [sha256(passage["content"].encode()).hexdigest() for passage in passages],
-        "new_metadata": [passage.get("metadata", {}) for passage in passages],
-        "new_token_count": [passage.get("token_count", 0) for passage in passages],
-        "new_count": len(passages),
-    }
-
-
-def _placed(
-    agent_id: UUID | None, replaced_at: datetime, *columns: Any
-) -> tuple[UUID | None, datetime, KnowledgeChunkRow | None]:
-    """Build a chunk, or none: a source without chunks is one row all the same."""
-    return agent_id, replaced_at, KnowledgeChunkRow(*columns) if columns[0] is not None else None
+@cache
+def _for_agent(rows: int, *, follows: bool) -> Statement[KnowledgeSourceRow]:
+    c = _sources.c
+    is_theirs = c.agent_id == sa.bindparam("agent_id", type_=c.agent_id.type)
+    query = sa.select(*c).where(owned(_sources), sa.or_(is_theirs, c.agent_id.is_(None)))
+    return Statement(newest_first(_sources, query, rows, follows=follows), KnowledgeSourceRow)
 
 
 @cache
-def _replace() -> Statement[tuple[UUID | None, datetime, KnowledgeChunkRow | None]]:
-    """Hold the source, then drop what is beyond the new end, insert or update the rest, read it all.
-
-    What another call did to the source after this statement's snapshot was taken would be half seen; then
-    the source is not held, nothing is written and no row comes back.
-    """
-    c = _chunks.c
-    held = _held()
-    count = sa.bindparam("new_count", type_=c.chunk_index.type)
-    surplus: Any = sa.delete(_chunks).where(
-        owned(_chunks), c.source_id == _SOURCE_ID, c.source_id == held.c.id, c.chunk_index >= count
-    )
-    changed = _changed(held)
-    # NOT IN is hashed; a NOT EXISTS becomes a nested loop, as nobody can guess how many rows change.
-    kept = sa.select(*c).where(
-        owned(_chunks),
-        c.source_id == _SOURCE_ID,
-        c.chunk_index < count,
-        c.chunk_index.not_in(sa.select(changed.c.chunk_index)),
-    )
-    now = sa.select(changed).union_all(kept).subquery("now")
-    query = (
-        sa.select(held.c.agent_id, held.c.updated_at.label("replaced_at"), *now.c)
-        .outerjoin_from(held, now, sa.true())
-        .order_by(now.c.chunk_index)
-        .add_cte(surplus.returning(c.id).cte("surplus"))
-    )
-    return Statement(query, _placed)
+def _claim_pending() -> Statement[KnowledgeSourceRow]:
+    c = _sources.c
+    pending = sa.select(*c).where(owned(_sources), is_one_of(c.status, KnowledgeSourceStatus.PROCESSING))
+    batch = pending.order_by(c.id).limit(sa.bindparam("limit", type_=sa.Integer()))
+    return Statement(batch.with_for_update(skip_locked=True), KnowledgeSourceRow)
 
 
-def _held() -> Any:
-    s = _sources.c
-    is_source = sa.and_(owned(_sources), s.id == _SOURCE_ID)
-    before = sa.select(s.updated_at.label("seen_at")).where(is_source).cte("before")
-    hold: Any = sa.update(_sources).where(is_source, s.updated_at == before.c.seen_at)
-    ready = constant(KnowledgeSourceStatus.READY, s.status.type)
-    moved = hold.values(status=ready, error_message=sa.null(), updated_at=sa.func.now())
-    return moved.returning(s.id, s.agent_id, s.updated_at).cte("held")
-
-
-def _changed(held: Any) -> Any:
-    c = _chunks.c
-    arrays = [sa.bindparam(f"new_{name}", type_=sa.ARRAY(c[name].type)) for name in _INCOMING]
-    incoming: Any = (
-        sa.func.unnest(*arrays)
-        .table_valued(*(sa.column(name, c[name].type) for name in _INCOMING), with_ordinality="place")
-        .render_derived("incoming")
-    )
-    place = sa.cast(incoming.c.place - constant(1, sa.BigInteger()), c.chunk_index.type)
-    source = sa.select(COMPANY, held.c.id, place, *(incoming.c[name] for name in _INCOMING)).join_from(
-        incoming, held, sa.true()
-    )
-    names = ["company_id", "source_id", "chunk_index", *_INCOMING]
-    insertion = insert(_chunks).from_select(names, source, include_defaults=False)
-    passage = {name: insertion.excluded[name] for name in _PASSAGE}
-    upsert: Any = insertion.on_conflict_do_update(
-        index_elements=[c.company_id, c.source_id, c.chunk_index],
-        set_=passage,
-        where=sa.or_(*(c[name].is_distinct_from(value) for name, value in passage.items())),
-    )
-    return upsert.returning(*c).cte("changed")
+@cache
+def _mark(status: KnowledgeSourceStatus) -> Statement[KnowledgeSourceRow]:
+    c = _sources.c
+    update: Any = sa.update(_sources).where(KnowledgeOperations.entity.is_one)
+    marked = update.values(status=constant(status, c.status.type), error_message=written(c.error_message))
+    return Statement(marked.returning(*c), KnowledgeSourceRow)

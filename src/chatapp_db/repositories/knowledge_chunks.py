@@ -11,17 +11,18 @@ import sqlalchemy as sa
 
 from chatapp_db.errors import InvalidValue
 from chatapp_db.execution.operation import operation
-from chatapp_db.execution.statement import Statement
+from chatapp_db.execution.statement import Statement, constant
 from chatapp_db.repositories.base import Entity, owned, table_of
-from chatapp_db.repositories.border import as_id
+from chatapp_db.repositories.border import as_id, as_term
 from chatapp_db.repositories.operations import AsyncioRepository, BlockingRepository, TenantOperations
 from chatapp_db.repositories.paging import Page, as_limit, cut, limit_of, rung, seal, unseal
 from chatapp_db.rows import KnowledgeChunkRow
-from chatapp_db.schema import KnowledgeChunk
+from chatapp_db.schema import KnowledgeChunk, KnowledgeSource
 
 __all__ = ["AsyncKnowledgeChunkRepository", "KnowledgeChunkOperations", "KnowledgeChunkRepository"]
 
 _chunks = table_of(KnowledgeChunk)
+_sources = table_of(KnowledgeSource)
 
 
 class KnowledgeChunkOperations(TenantOperations[KnowledgeChunkRow]):
@@ -53,6 +54,23 @@ class KnowledgeChunkOperations(TenantOperations[KnowledgeChunkRow]):
         rows = {row.id: row for row in await self._fetch(_by_ids(), ids=list(wanted))}
         return [rows[id] for id in wanted if id in rows]
 
+    @operation
+    async def keyword_search(
+        self, term: str, *, agent_id: UUID | None = None, limit: int = 25
+    ) -> list[KnowledgeChunkRow]:
+        """Find the chunks that have a term in them, as it is written but for upper and lower case.
+
+        Of an agent, only those it answers from: of its own sources and of the whole company's. The newest
+        come first; the company's chunks are read until there are enough.
+
+        Raises InvalidValue.
+        """
+        parameters: dict[str, Any] = {"contains": f"%{as_term(term)}%"}
+        if agent_id is not None:
+            parameters["agent_id"] = as_id("agent_id", agent_id)
+        statement = _keyword_search(rung(as_limit(limit)), of_agent=agent_id is not None)
+        return (await self._fetch(statement, **parameters))[:limit]
+
 
 class KnowledgeChunkRepository(KnowledgeChunkOperations, BlockingRepository):
     """The chunks of a company's sources, blocking."""
@@ -78,3 +96,15 @@ def _by_ids() -> Statement[KnowledgeChunkRow]:
     c = _chunks.c
     ids: Any = sa.bindparam("ids", type_=sa.ARRAY(c.id.type))
     return Statement(sa.select(*c).where(owned(_chunks), c.id == sa.any_(ids)), KnowledgeChunkRow)
+
+
+@cache
+def _keyword_search(rows: int, *, of_agent: bool) -> Statement[KnowledgeChunkRow]:
+    c, s = _chunks.c, _sources.c
+    has_it = c.content.ilike(sa.bindparam("contains", type_=sa.Text()))
+    query = sa.select(*c).where(owned(_chunks), has_it)
+    if of_agent:
+        is_theirs = s.agent_id == sa.bindparam("agent_id", type_=s.agent_id.type)
+        query = query.join(_sources, s.id == c.source_id)
+        query = query.where(owned(_sources), sa.or_(is_theirs, s.agent_id.is_(None)))
+    return Statement(query.order_by(c.id.desc()).limit(constant(rows, sa.Integer())), KnowledgeChunkRow)

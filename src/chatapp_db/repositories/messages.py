@@ -1,48 +1,69 @@
-"""Messages: appended to a conversation, read back in order."""
+"""Messages: appended to a conversation, read back in order, corrected where they must be."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Required
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from typing_extensions import TypedDict
 from uuid_utils.compat import uuid7
 
-from chatapp_db.errors import NotFound
+from chatapp_db.errors import Conflict, InvalidValue, NotFound
 from chatapp_db.execution.operation import operation
-from chatapp_db.execution.statement import COMPANY, Statement, constant, written
-from chatapp_db.repositories.base import Entity, is_one_of, owned, table_of
-from chatapp_db.repositories.border import as_id, checked
-from chatapp_db.repositories.operations import AsyncioRepository, BlockingRepository, TenantOperations
-from chatapp_db.repositories.paging import Page, as_limit, cut, limit_of, rung, seal, unseal
-from chatapp_db.rows import MessageRow, MessageValues
-from chatapp_db.schema import Conversation, ConversationStatus, Message, MessageRole, MessageType
+from chatapp_db.execution.statement import Statement, constant, scalar, written
+from chatapp_db.repositories.appending import WRITTEN, Movement, append, append_many, append_once
+from chatapp_db.repositories.base import Entity, owned, table_of
+from chatapp_db.repositories.border import as_id, as_member, checked
+from chatapp_db.repositories.operations import AsyncioRepository, BlockingRepository
+from chatapp_db.repositories.reading import Side, read_until
+from chatapp_db.repositories.transcript import TranscriptOperations
+from chatapp_db.rows import ConversationRow, MessageRow, MessageValues
+from chatapp_db.schema import Conversation, Message, MessageRole, MessageType
 from chatapp_db.schema.columns import PREVIEW_LENGTH
 from chatapp_db.schema.payloads import Attachment, MessageMetadata
+from chatapp_db.schema.types import closed
 
-__all__ = ["AsyncMessageRepository", "MessageOperations", "MessageRepository"]
+__all__ = ["AsyncMessageRepository", "MessageOperations", "MessageRepository", "NewMessage"]
 
 _messages = table_of(Message)
 _conversations = table_of(Conversation)
-
-_WRITTEN = (
-    "id",
-    "role",
-    "type",
-    "content",
-    "sender_user_id",
-    "is_private",
-    "attachments",
-    "metadata",
-    "tokens_used",
-)
+_c = _messages.c
 
 
-class MessageOperations(TenantOperations[MessageRow]):
+class NewMessage(TypedDict, total=False):
+    """One of several messages to be appended; what each takes is what ``append`` takes."""
+
+    role: Required[MessageRole]
+    content: Required[str]
+    type: MessageType
+    sender_user_id: UUID | None
+    is_private: bool
+    external_id: str | None
+    attachments: list[Attachment]
+    metadata: MessageMetadata
+    tokens_used: int
+
+
+@closed
+class _Batch(TypedDict):
+    messages: list[MessageValues]
+
+
+_DEFAULTS: dict[str, Any] = {
+    "type": MessageType.TEXT,
+    "sender_user_id": None,
+    "is_private": False,
+    "external_id": None,
+    "attachments": [],
+    "metadata": {},
+    "tokens_used": 0,
+}
+
+
+class MessageOperations(TranscriptOperations):
     """A company's messages."""
 
     entity = Entity(Message, MessageRow, "message")
@@ -89,36 +110,80 @@ class MessageOperations(TenantOperations[MessageRow]):
 
     async def _append(self, message: MessageValues) -> MessageRow:
         values: dict[str, Any] = {**message, "id": uuid7()}
-        parameters = {f"new_{name}": values[name] for name in _WRITTEN}
+        parameters = {f"new_{name}": values[name] for name in WRITTEN}
         parameters["conversation_id"] = values["conversation_id"]
-        mover = None if values["is_private"] else MessageRole(values["role"])
-        if mover is not None:
+        movement = None if values["is_private"] else Movement.of([MessageRole(values["role"])])
+        if movement is not None:
             parameters["new_last_message_preview"] = values["content"][:PREVIEW_LENGTH]
-        append = _append
+        statement = append
         if values["external_id"] is not None:
             parameters["new_external_id"] = values["external_id"]
-            append = _append_once
-        row = await self._find(append(mover), **parameters)
+            statement = append_once
+        row = await self._find(statement(movement), **parameters)
         if row is None:
             raise NotFound("conversation")
         return row
 
     @operation
-    async def history(
-        self, conversation_id: UUID, *, limit: int = 50, cursor: str | None = None
-    ) -> Page[MessageRow]:
-        """List a conversation's messages, the newest first; the cursor leads back in time.
+    async def append_many(self, conversation_id: UUID, messages: Sequence[NewMessage]) -> list[MessageRow]:
+        """Write many messages of one conversation, in their order, and move it on once.
 
-        A conversation the company does not have has no messages. Raises InvalidCursor.
+        For a transcript that comes all at once. A message whose ``external_id`` was delivered before
+        stays as it is and is not among the rows that come back.
+
+        Raises NotFound for a conversation the company does not have, InvalidReference for a sender,
+        InvalidValue.
         """
-        shape = f"message.history.{as_id('conversation_id', conversation_id)}"
-        parameters: dict[str, Any] = {"conversation_id": conversation_id}
-        if cursor is not None:
-            key = unseal(self._company_id, shape, cursor, [datetime, UUID])
-            parameters.update(before_at=key[0], before_id=key[1])
-        statement = _history(rung(as_limit(limit)), follows=cursor is not None)
-        rows = await self._fetch(statement, **parameters)
-        return cut(rows, limit, lambda last: seal(self._company_id, shape, [last.created_at, last.id]))
+        batch = _as_batch(as_id("conversation_id", conversation_id), messages)
+        spoken = [message for message in batch if not message["is_private"]]
+        names = (*WRITTEN, "external_id")
+        parameters: dict[str, Any] = {f"new_{name}": [one[name] for one in batch] for name in names}
+        if spoken:
+            parameters["new_last_message_preview"] = spoken[-1]["content"][:PREVIEW_LENGTH]
+        movement = Movement.of(MessageRole(one["role"]) for one in spoken) if spoken else None
+        rows = await self._fetch(append_many(movement), conversation_id=conversation_id, **parameters)
+        if not rows and not await self._fetch(_conversation_exists(), id=conversation_id):
+            raise NotFound("conversation")
+        return rows
+
+    @operation
+    async def edit(self, id: UUID, content: str) -> MessageRow:
+        """Put other words in a message's place; the conversation's preview follows.
+
+        ``updated_at`` tells when. Raises NotFound, Conflict for a message that was redacted, InvalidValue.
+        """
+        words = _as_content(content)
+        row = await self._find(
+            _edit(),
+            id=as_id("id", id),
+            new_content=words,
+            new_last_message_preview=words[:PREVIEW_LENGTH],
+        )
+        if row is None:
+            await self._one(self.entity.get(), id=id)
+            raise Conflict("metadata", "a message that was redacted stays so")
+        return row
+
+    @operation
+    async def redact(self, id: UUID) -> MessageRow:
+        """Take everything out of a message that was said in it: content, attachments, metadata.
+
+        The row stays, so that the conversation keeps its order and its cost; its metadata says that it is
+        ``redacted``, its ``updated_at`` when. The second time changes nothing. The conversation's preview
+        follows. Earlier states of the row go when the database is vacuumed, and from backups with them.
+
+        Raises NotFound.
+        """
+        return await self._one(_redact(), id=as_id("id", id), new_last_message_preview="")
+
+    @operation
+    async def mark_seen(self, id: UUID, side: Side) -> ConversationRow:
+        """Note that a side has read its conversation up to this message; give the conversation.
+
+        What was read once is never unread. Raises NotFound, InvalidValue.
+        """
+        statement = _mark_seen(as_member("side", Side, side))
+        return await self._one(statement, id=as_id("id", id))
 
     @operation
     async def delete(self, id: UUID) -> None:
@@ -137,77 +202,76 @@ class AsyncMessageRepository(MessageOperations, AsyncioRepository):
     """A company's messages, awaited."""
 
 
-_CONVERSATION_ID = sa.bindparam("conversation_id", type_=sa.Uuid())
-_is_conversation = sa.and_(owned(_conversations), _conversations.c.id == _CONVERSATION_ID)
+def _as_batch(conversation_id: UUID, messages: Sequence[NewMessage]) -> list[dict[str, Any]]:
+    """Take messages as they may be written, each with an id of its own."""
+    given: list[Any] = list(messages)
+    for place, message in enumerate(given):
+        if not isinstance(message, Mapping) or message.keys() & {"id", "conversation_id"}:
+            raise InvalidValue(f"messages.{place}", "not a new message")
+    batch = checked(
+        _Batch, {"messages": [{**_DEFAULTS, **one, "conversation_id": conversation_id} for one in given]}
+    )
+    return [{**message, "id": uuid7()} for message in batch["messages"]]
+
+
+def _as_content(content: str) -> str:
+    """Take the words of a message by what a new one may hold."""
+    message = {"conversation_id": UUID(int=0), "role": MessageRole.USER, "content": content}
+    return checked(MessageValues, message)["content"]
 
 
 @cache
-def _append(mover: MessageRole | None) -> Statement[MessageRow]:
-    """Move the conversation first and write the message for the one that was found: one lock, one order."""
-    if mover is None:
-        target: Any = sa.select(_conversations.c.id).where(_is_conversation).subquery("target")
-    else:
-        moved: Any = sa.update(_conversations).where(_is_conversation).values(_movement(mover, sa.func.now()))
-        target = moved.returning(_conversations.c.id).cte("moved")
-    return Statement(_insert_for(target.c.id, _WRITTEN).returning(*_messages.c), MessageRow)
-
-
-@cache
-def _append_once(mover: MessageRole | None) -> Statement[MessageRow]:
-    """Write the message first; only one that was not delivered before moves its conversation."""
-    c = _messages.c
-    found = sa.select(_conversations.c.id).where(_is_conversation).subquery("target")
-    insertion = _insert_for(found.c.id, (*_WRITTEN, "external_id"))
-    once = insertion.on_conflict_do_update(
-        index_elements=[c.company_id, c.conversation_id, c.external_id],
-        index_where=c.external_id.is_not(None),
-        set_={"external_id": insertion.excluded.external_id},
-    )
-    message = once.returning(*c).cte("message")
-    query = sa.select(message)
-    if mover is not None:
-        moved: Any = sa.update(_conversations).where(_is_conversation, message.c.id == written(c.id))
-        query = query.add_cte(moved.values(_movement(mover, message.c.created_at)).cte("moved"))
-    return Statement(query, MessageRow)
-
-
-def _insert_for(conversation_id: sa.ColumnElement[UUID], names: tuple[str, ...]) -> Any:
-    """Insert a message for the conversation of a sub-select, if it gives one."""
-    values = [written(_messages.c[name]).label(name) for name in names]
-    source = sa.select(COMPANY.label("company_id"), conversation_id.label("conversation_id"), *values)
-    return insert(_messages).from_select(
-        ["company_id", "conversation_id", *names], source, include_defaults=False
-    )
-
-
-def _movement(mover: MessageRole, at: sa.ColumnElement[datetime]) -> dict[str, Any]:
-    """Say what a message does to its conversation, by who wrote it."""
+def _conversation_exists() -> Statement[UUID]:
     c = _conversations.c
-    values: dict[str, Any] = {
-        "last_message_at": sa.func.greatest(c.last_message_at, at),
+    is_one = sa.and_(owned(_conversations), c.id == sa.bindparam("id", type_=c.id.type))
+    return Statement(sa.select(c.id).where(is_one), scalar)
+
+
+# What changes a message, and the preview of the conversation that ends with it.
+
+_is_redacted = _c.metadata.op("?", is_comparison=True)(constant("redacted", sa.Text()))
+
+
+@cache
+def _edit() -> Statement[MessageRow]:
+    return _corrected({"content": written(_c.content)}, ~_is_redacted)
+
+
+@cache
+def _redact() -> Statement[MessageRow]:
+    emptied: dict[str, Any] = {
+        "content": constant("", _c.content.type),
+        "attachments": sa.literal_column("'[]'::jsonb"),
+        "metadata": sa.literal_column("""'{"redacted": true}'::jsonb"""),
+    }
+    return _corrected(emptied)
+
+
+def _corrected(values: dict[str, Any], *conditions: sa.ColumnElement[bool]) -> Statement[MessageRow]:
+    update: Any = sa.update(_messages).where(MessageOperations.entity.is_one, *conditions)
+    message = update.values(values).returning(*_c).cte("message")
+    later, c = _messages.alias("later"), _conversations.c
+    is_later = sa.tuple_(later.c.created_at, later.c.id) > sa.tuple_(message.c.created_at, message.c.id)
+    followed = sa.exists(
+        sa.select(later.c.id).where(
+            owned(later), later.c.conversation_id == message.c.conversation_id, is_later, ~later.c.is_private
+        )
+    )
+    last: Any = sa.update(_conversations).where(
+        owned(_conversations), c.id == message.c.conversation_id, ~message.c.is_private, ~followed
+    )
+    shown = {
         "last_message_preview": written(c.last_message_preview),
         "version": c.version + constant(1, c.version.type),
     }
-    if mover is MessageRole.USER:
-        active = constant(ConversationStatus.ACTIVE, c.status.type)
-        closed = is_one_of(c.status, ConversationStatus.RESOLVED, ConversationStatus.ARCHIVED)
-        values["waiting_since"] = sa.func.coalesce(c.waiting_since, at)
-        values["resolved_at"] = sa.null()
-        values["status"] = sa.case((closed, active), else_=c.status)
-    elif mover is MessageRole.ASSISTANT:
-        values["waiting_since"] = sa.null()
-        values["first_response_at"] = sa.func.coalesce(c.first_response_at, at)
-    return values
+    return Statement(sa.select(message).add_cte(last.values(shown).cte("moved")), MessageRow)
 
 
 @cache
-def _history(rows: int, *, follows: bool) -> Statement[MessageRow]:
-    c = _messages.c
-    query = sa.select(*c).where(owned(_messages), c.conversation_id == _CONVERSATION_ID)
-    if follows:
-        before = (
-            sa.bindparam("before_at", type_=c.created_at.type),
-            sa.bindparam("before_id", type_=c.id.type),
-        )
-        query = query.where(sa.tuple_(c.created_at, c.id) < sa.tuple_(*before))
-    return Statement(query.order_by(c.created_at.desc(), c.id.desc()).limit(limit_of(rows)), MessageRow)
+def _mark_seen(side: Side) -> Statement[ConversationRow]:
+    c = _conversations.c
+    message = (
+        sa.select(_c.conversation_id, _c.created_at).where(MessageOperations.entity.is_one).cte("message")
+    )
+    update: Any = sa.update(_conversations).where(owned(_conversations), c.id == message.c.conversation_id)
+    return Statement(update.values(read_until(side, message.c.created_at)).returning(*c), ConversationRow)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
@@ -74,19 +74,29 @@ class Operations(Generic[Row]):
 
         Raises InvalidCursor for a cursor of another company or list.
         """
-        shape = f"{self.entity.name}.page"
-        parameters: dict[str, Any] = {}
-        if cursor is not None:
-            (parameters["after_id"],) = unseal(self._company_id, shape, cursor, [UUID])
-        statement = self.entity.page(rung(as_limit(limit)), follows=cursor is not None)
-        rows: list[Row] = await self._fetch(statement, **parameters)
-        return cut(rows, limit, lambda last: seal(self._company_id, shape, [last.id]))
+        return await self._newest("page", self.entity.page, limit, cursor)
 
     @operation
     async def count(self) -> int:
         """Count the rows; reads all of them, so it is not for a list."""
         count: int = await self._one(self.entity.count())
         return count
+
+    async def _newest(
+        self,
+        list_name: str,
+        statement_of: Callable[..., Statement[Row]],
+        limit: int,
+        cursor: str | None,
+        **parameters: Any,
+    ) -> Page[Row]:
+        """Read a page of a list, whose name says what it is filtered by: its cursors fit no other."""
+        shape = f"{self.entity.name}.{list_name}"
+        if cursor is not None:
+            (parameters["after_id"],) = unseal(self._company_id, shape, cursor, [UUID])
+        statement = statement_of(rung(as_limit(limit)), follows=cursor is not None)
+        rows: list[Row] = await self._fetch(statement, **parameters)
+        return cut(rows, limit, lambda last: seal(self._company_id, shape, [last.id]))
 
     async def _add(self, kind: Any, values: Mapping[str, Any], **more: Any) -> Row:
         if "id" in values and not self.entity.takes_id:

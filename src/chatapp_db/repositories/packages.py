@@ -19,6 +19,7 @@ from chatapp_db.repositories.operations import (
     BlockingRepository,
     Operations,
 )
+from chatapp_db.repositories.paging import LIMITS, limit_of
 from chatapp_db.rows import AgentPackageChanges, AgentPackageRow, AgentPackageValues
 from chatapp_db.schema import AgentPackage
 
@@ -44,6 +45,11 @@ class PackageOperations(Operations[AgentPackageRow]):
         Raises NotFound.
         """
         return await self._one(_by_slug(), slug=as_slug("slug", slug))
+
+    @operation
+    async def active(self) -> list[AgentPackageRow]:
+        """List the packages that are offered, by name."""
+        return await self._fetch(_active())
 
 
 class PackageRepository(PackageOperations, BlockingRepository):
@@ -94,3 +100,11 @@ class AsyncPlatformPackageRepository(PlatformPackageOperations, AsyncioPlatformR
 def _by_slug() -> Statement[AgentPackageRow]:
     c = PackageOperations.entity.table.c
     return Statement(sa.select(*c).where(c.slug == sa.bindparam("slug", type_=c.slug.type)), AgentPackageRow)
+
+
+@cache
+def _active() -> Statement[AgentPackageRow]:
+    """Offers are made by hand: there are as many as a page holds, not thousands."""
+    c = PackageOperations.entity.table.c
+    query = sa.select(*c).where(c.is_active).order_by(c.name, c.slug).limit(limit_of(LIMITS[-1]))
+    return Statement(query, AgentPackageRow)

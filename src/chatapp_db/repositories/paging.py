@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from chatapp_db.errors import InvalidCursor, InvalidValue
 from chatapp_db.execution.statement import constant
 
-__all__ = ["Page", "as_limit", "cut", "limit_of", "rung", "seal", "unseal"]
+__all__ = ["LIMITS", "Page", "as_limit", "cut", "limit_of", "rung", "seal", "unseal"]
 
 Item = TypeVar("Item")
 
@@ -46,10 +46,14 @@ def limit_of(rows: int) -> sa.ColumnElement[int]:
 
 @dataclass(slots=True)
 class Page(Generic[Item]):
-    """A page of a list; pass ``next_cursor`` back for the one after it, None where the list ends."""
+    """A page of a list; pass a cursor back for the page beside it, None where the list ends.
+
+    A list that leads one way only has no ``previous_cursor``.
+    """
 
     items: list[Item]
     next_cursor: str | None
+    previous_cursor: str | None = None
 
 
 def cut(rows: list[Item], limit: int, cursor_after: Callable[[Item], str]) -> Page[Item]:

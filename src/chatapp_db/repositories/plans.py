@@ -19,6 +19,7 @@ from chatapp_db.repositories.operations import (
     BlockingRepository,
     Operations,
 )
+from chatapp_db.repositories.paging import LIMITS, limit_of
 from chatapp_db.rows import SubscriptionPlanChanges, SubscriptionPlanRow, SubscriptionPlanValues
 from chatapp_db.schema import SubscriptionPlan
 
@@ -44,6 +45,11 @@ class PlanOperations(Operations[SubscriptionPlanRow]):
         Raises NotFound.
         """
         return await self._one(_by_slug(), slug=as_slug("slug", slug))
+
+    @operation
+    async def active(self) -> list[SubscriptionPlanRow]:
+        """List the plans that are offered, the cheapest first."""
+        return await self._fetch(_active())
 
 
 class PlanRepository(PlanOperations, BlockingRepository):
@@ -96,3 +102,11 @@ def _by_slug() -> Statement[SubscriptionPlanRow]:
     return Statement(
         sa.select(*c).where(c.slug == sa.bindparam("slug", type_=c.slug.type)), SubscriptionPlanRow
     )
+
+
+@cache
+def _active() -> Statement[SubscriptionPlanRow]:
+    """Offers are made by hand: there are as many as a page holds, not thousands."""
+    c = PlanOperations.entity.table.c
+    query = sa.select(*c).where(c.is_active).order_by(c.price_monthly, c.slug).limit(limit_of(LIMITS[-1]))
+    return Statement(query, SubscriptionPlanRow)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 from functools import cache
+from html import escape
 from typing import Any
 from uuid import UUID
 
@@ -13,21 +15,24 @@ from sqlalchemy.dialects.postgresql import insert
 from typing_extensions import Unpack
 from uuid_utils.compat import uuid7
 
-from chatapp_db.errors import NotFound
+from chatapp_db.errors import InvalidValue, NotFound
 from chatapp_db.execution.carriers import Carrier
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import COMPANY, Statement, written
 from chatapp_db.repositories.base import owned, table_of
-from chatapp_db.repositories.border import checked
+from chatapp_db.repositories.border import as_text, checked
 from chatapp_db.repositories.operations import AsyncioRepository, BlockingRepository
 from chatapp_db.rows import WidgetSettingsRow, WidgetSettingsValues
 from chatapp_db.schema import WidgetSettings
 
-__all__ = ["AsyncWidgetRepository", "WidgetOperations", "WidgetRepository"]
+__all__ = ["AsyncWidgetRepository", "WidgetOperations", "WidgetRepository", "company_of"]
 
 _settings = table_of(WidgetSettings)
 
 _RANDOM_BYTES = 16
+_KEY_LENGTH = _settings.c.public_key.info["max_length"]
+_ORIGIN_LENGTH = _settings.c.allowed_origins.info["max_length"]
+_WEB_URL = re.compile(r"https?://[^\s]+")
 _OF_THE_FIRST = frozenset({"id", "public_key"})
 """What a second upsert leaves as it is: pages that carry the key must go on working."""
 
@@ -44,10 +49,7 @@ class WidgetOperations:
 
         Raises NotFound where the company has no widget yet.
         """
-        rows = await self._carrier.fetch(_get(), {"company_id": self._company_id})
-        if not rows:
-            raise NotFound("widget")
-        return rows[0]
+        return await self._one(_get())
 
     @operation
     async def upsert(self, **values: Unpack[WidgetSettingsValues]) -> WidgetSettingsRow:
@@ -58,9 +60,50 @@ class WidgetOperations:
         given = checked(WidgetSettingsValues, values)
         made = {"id": uuid7(), "public_key": _public_key(self._company_id), **given}
         parameters = {f"new_{name}": value for name, value in made.items()}
-        rows = await self._carrier.fetch(
-            _upsert(frozenset(made)), {"company_id": self._company_id, **parameters}
-        )
+        return await self._one(_upsert(frozenset(made)), **parameters)
+
+    @operation
+    async def by_public_key(self, public_key: str, origin: str | None = None) -> WidgetSettingsRow:
+        """Give the settings to the page that shows the widget; ``origin`` is what its browser says it is.
+
+        The key names the company (``company_of``), whose repository is asked. Where the settings allow some
+        origins only, a page that is none of them, or says nothing, is told what a wrong key is told.
+
+        Raises NotFound, InvalidValue.
+        """
+        key = as_text("public_key", public_key, _KEY_LENGTH)
+        page = None if origin is None else as_text("origin", origin, _ORIGIN_LENGTH)
+        rows = await self._fetch(_by_public_key(), public_key=key)
+        if not rows or not _is_allowed(page, rows[0].allowed_origins):
+            raise NotFound("widget")
+        return rows[0]
+
+    @operation
+    async def rotate_key(self) -> WidgetSettingsRow:
+        """Give the widget a new public key; pages that carry the old one find it no more.
+
+        Raises NotFound where the company has no widget yet.
+        """
+        return await self._one(_rotate_key(), new_public_key=_public_key(self._company_id))
+
+    @operation
+    async def embed_snippet(self, script_url: str) -> str:
+        """Write the line of HTML that shows the widget on a page, by the script at a URL.
+
+        Raises NotFound where the company has no widget yet, InvalidValue for what is no URL of the web.
+        """
+        if not _WEB_URL.fullmatch(as_text("script_url", script_url, _ORIGIN_LENGTH)):
+            raise InvalidValue("script_url", "not a URL that begins with https:// or http://")
+        row = await self._one(_get())
+        return f'<script src="{escape(script_url)}" data-key="{row.public_key}" async></script>'
+
+    async def _fetch(self, statement: Statement[WidgetSettingsRow], **given: Any) -> list[WidgetSettingsRow]:
+        return await self._carrier.fetch(statement, {"company_id": self._company_id, **given})
+
+    async def _one(self, statement: Statement[WidgetSettingsRow], **given: Any) -> WidgetSettingsRow:
+        rows = await self._fetch(statement, **given)
+        if not rows:
+            raise NotFound("widget")
         return rows[0]
 
 
@@ -75,12 +118,56 @@ class AsyncWidgetRepository(WidgetOperations, AsyncioRepository):
 def _public_key(company_id: UUID | None) -> str:
     """Make a key that cannot be guessed and names its company: a visitor's page knows nothing else."""
     company = company_id.bytes if company_id else b""
-    return base64.urlsafe_b64encode(company + secrets.token_bytes(_RANDOM_BYTES)).decode().rstrip("=")
+    return _as_key(company + secrets.token_bytes(_RANDOM_BYTES))
+
+
+def company_of(public_key: str) -> UUID:
+    """Read from a widget's public key whose it is; whether there is such a key, its company tells.
+
+    Raises InvalidValue for what is no such key.
+    """
+    text = as_text("public_key", public_key, _KEY_LENGTH)
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        if _as_key(raw) == text:
+            return UUID(bytes=raw[:-_RANDOM_BYTES])
+    except ValueError:
+        pass
+    raise InvalidValue("public_key", "not the key of a widget")
+
+
+def _as_key(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _is_allowed(origin: str | None, allowed: list[str]) -> bool:
+    """Compare as browsers do: a scheme and a host have no upper case, and no path follows them."""
+    if not allowed:
+        return True
+    return origin is not None and _plain(origin) in map(_plain, allowed)
+
+
+def _plain(origin: str) -> str:
+    return origin.lower().rstrip("/")
 
 
 @cache
 def _get() -> Statement[WidgetSettingsRow]:
     return Statement(sa.select(*_settings.c).where(owned(_settings)), WidgetSettingsRow)
+
+
+@cache
+def _by_public_key() -> Statement[WidgetSettingsRow]:
+    c = _settings.c
+    key = sa.bindparam("public_key", type_=c.public_key.type)
+    return Statement(sa.select(*c).where(owned(_settings), c.public_key == key), WidgetSettingsRow)
+
+
+@cache
+def _rotate_key() -> Statement[WidgetSettingsRow]:
+    c = _settings.c
+    update: Any = sa.update(_settings).where(owned(_settings)).values(public_key=written(c.public_key))
+    return Statement(update.returning(*c), WidgetSettingsRow)
 
 
 @cache

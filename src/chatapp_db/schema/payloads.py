@@ -176,6 +176,7 @@ class MessageMetadata(TypedDict, total=False):
     latency_milliseconds: int
     source_ids: list[str]
     tool_calls: list[dict[str, Any]]
+    redacted: bool
 
 
 @payload

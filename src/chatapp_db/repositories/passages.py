@@ -1,0 +1,144 @@
+"""Passages: what a source is cut into, and the one statement that makes them its chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from hashlib import sha256
+from typing import Annotated, Any, Required, cast
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from typing_extensions import TypedDict
+from uuid_utils.compat import uuid7
+
+from chatapp_db.errors import InvalidValue
+from chatapp_db.execution.statement import COMPANY, Statement, constant
+from chatapp_db.identity import point_id
+from chatapp_db.repositories.base import owned, table_of
+from chatapp_db.repositories.border import checked
+from chatapp_db.rows import KnowledgeChunkRow
+from chatapp_db.schema import KnowledgeChunk, KnowledgeSource, KnowledgeSourceStatus
+from chatapp_db.schema.payloads import ChunkMetadata
+from chatapp_db.schema.types import Int4, Json, Text, closed
+
+__all__ = ["Chunk", "as_chunks", "incoming", "replace"]
+
+_sources = table_of(KnowledgeSource)
+_chunks = table_of(KnowledgeChunk)
+_SOURCE_ID = sa.bindparam("source_id", type_=sa.Uuid())
+
+_Content = Annotated[str, Text(_chunks.c.content.info["max_length"])]
+
+
+@closed
+class Chunk(TypedDict, total=False):
+    """A passage as it is cut from a source; its place there is its place in the list."""
+
+    content: Required[_Content]
+    metadata: Annotated[ChunkMetadata, Json()]
+    token_count: Int4
+
+
+@closed
+class _Chunks(TypedDict):
+    chunks: list[Chunk]
+
+
+def as_chunks(chunks: Sequence[Chunk]) -> list[Chunk]:
+    """Take the passages of a source; a text alone is not taken for the list of its letters."""
+    if isinstance(chunks, str | bytes | Mapping):
+        raise InvalidValue("chunks", "not a list")
+    return checked(_Chunks, {"chunks": chunks})["chunks"]
+
+
+# What a passage brings of its own, and what is made for it.
+_PASSAGE = ("content", "content_hash", "metadata", "token_count")
+_INCOMING = ("id", "qdrant_id", *_PASSAGE)
+
+
+def incoming(company_id: UUID | None, passages: Sequence[Chunk]) -> dict[str, Any]:
+    """Spread the passages over one array for each column."""
+    ids = [uuid7() for _ in passages]
+    return {
+        "new_id": ids,
+        "new_qdrant_id": [point_id(cast("UUID", company_id), id) for id in ids],
+        "new_content": [passage["content"] for passage in passages],
+        "new_content_hash": [sha256(passage["content"].encode()).hexdigest() for passage in passages],
+        "new_metadata": [passage.get("metadata", {}) for passage in passages],
+        "new_token_count": [passage.get("token_count", 0) for passage in passages],
+        "new_count": len(passages),
+    }
+
+
+def _placed(
+    agent_id: UUID | None, replaced_at: datetime, *columns: Any
+) -> tuple[UUID | None, datetime, KnowledgeChunkRow | None]:
+    """Build a chunk, or none: a source without chunks is one row all the same."""
+    return agent_id, replaced_at, KnowledgeChunkRow(*columns) if columns[0] is not None else None
+
+
+@cache
+def replace() -> Statement[tuple[UUID | None, datetime, KnowledgeChunkRow | None]]:
+    """Hold the source, then drop what is beyond the new end, insert or update the rest, read it all.
+
+    What another call did to the source after this statement's snapshot was taken would be half seen; then
+    the source is not held, nothing is written and no row comes back.
+    """
+    c = _chunks.c
+    held = _held()
+    count = sa.bindparam("new_count", type_=c.chunk_index.type)
+    surplus: Any = sa.delete(_chunks).where(
+        owned(_chunks), c.source_id == _SOURCE_ID, c.source_id == held.c.id, c.chunk_index >= count
+    )
+    changed = _changed(held)
+    # NOT IN is hashed; a NOT EXISTS becomes a nested loop, as nobody can guess how many rows change.
+    kept = sa.select(*c).where(
+        owned(_chunks),
+        c.source_id == _SOURCE_ID,
+        c.chunk_index < count,
+        c.chunk_index.not_in(sa.select(changed.c.chunk_index)),
+    )
+    now = sa.select(changed).union_all(kept).subquery("now")
+    query = (
+        sa.select(held.c.agent_id, held.c.updated_at.label("replaced_at"), *now.c)
+        .outerjoin_from(held, now, sa.true())
+        .order_by(now.c.chunk_index)
+        .add_cte(surplus.returning(c.id).cte("surplus"))
+    )
+    return Statement(query, _placed)
+
+
+def _held() -> Any:
+    s = _sources.c
+    is_source = sa.and_(owned(_sources), s.id == _SOURCE_ID)
+    before = sa.select(s.updated_at.label("seen_at")).where(is_source).cte("before")
+    hold: Any = sa.update(_sources).where(is_source, s.updated_at == before.c.seen_at)
+    ready = constant(KnowledgeSourceStatus.READY, s.status.type)
+    moved = hold.values(status=ready, error_message=sa.null(), updated_at=sa.func.now())
+    return moved.returning(s.id, s.agent_id, s.updated_at).cte("held")
+
+
+def _changed(held: Any) -> Any:
+    c = _chunks.c
+    arrays = [sa.bindparam(f"new_{name}", type_=sa.ARRAY(c[name].type)) for name in _INCOMING]
+    incoming: Any = (
+        sa.func.unnest(*arrays)
+        .table_valued(*(sa.column(name, c[name].type) for name in _INCOMING), with_ordinality="place")
+        .render_derived("incoming")
+    )
+    place = sa.cast(incoming.c.place - constant(1, sa.BigInteger()), c.chunk_index.type)
+    source = sa.select(COMPANY, held.c.id, place, *(incoming.c[name] for name in _INCOMING)).join_from(
+        incoming, held, sa.true()
+    )
+    names = ["company_id", "source_id", "chunk_index", *_INCOMING]
+    insertion = insert(_chunks).from_select(names, source, include_defaults=False)
+    passage = {name: insertion.excluded[name] for name in _PASSAGE}
+    upsert: Any = insertion.on_conflict_do_update(
+        index_elements=[c.company_id, c.source_id, c.chunk_index],
+        set_=passage,
+        where=sa.or_(*(c[name].is_distinct_from(value) for name, value in passage.items())),
+    )
+    return upsert.returning(*c).cte("changed")

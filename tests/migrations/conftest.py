@@ -110,7 +110,7 @@ def any_place(request: pytest.FixtureRequest) -> Generator[Place]:
 
 
 @pytest.fixture
-def second_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Callable[[str], None]]:
+def next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Callable[[str], None]]:
     """Ship one more revision, whose upgrade is the given statement."""
     original = revisions.folder() / "versions"
     versions = tmp_path / "versions"
@@ -119,8 +119,8 @@ def second_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generato
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
     def ship(statement: str) -> None:
-        (versions / "0002_second.py").write_text(
-            'revision = "0002"\ndown_revision = "0001"\n\n'
+        (versions / "0003_third.py").write_text(
+            'revision = "0003"\ndown_revision = "0002"\n\n'
             f"def upgrade(op):\n    {statement}\n\ndef downgrade(op):\n    pass\n"
         )
         revisions._in_folder.cache_clear()

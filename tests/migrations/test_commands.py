@@ -34,7 +34,7 @@ def printed(result):
 
 
 def test_migrate_tells_what_it_did_in_json_too(run):
-    report = {"before": None, "after": "0001", "applied": ["0001"], "state": "current"}
+    report = {"before": None, "after": "0002", "applied": ["0001", "0002"], "state": "current"}
 
     assert printed(run("migrate", "--json")) == (0, report)
 
@@ -52,7 +52,7 @@ def test_verify_and_status_end_with_one_and_the_command_until_it_is_migrated(run
     assert run("verify")[0] == 0
     assert printed(run("status", "--json")) == (
         0,
-        {"current": "0001", "head": "0001", "pending": [], "state": "current", "remedy": None},
+        {"current": "0002", "head": "0002", "pending": [], "state": "current", "remedy": None},
     )
 
 
@@ -93,7 +93,7 @@ def test_plan_and_grants_print_sql_that_runs(run, place):
     place.execute(run("plan")[1].out)
 
     assert check(place.url, **place.names) == []
-    assert printed(run("plan", "--from", "0001", "--json"))[1]["sql"].endswith("nothing to do\n")
+    assert printed(run("plan", "--from", "0002", "--json"))[1]["sql"].endswith("nothing to do\n")
     place.execute(f"DROP OWNED BY {login} CASCADE")
 
 
@@ -106,7 +106,7 @@ def test_downgrade_wants_to_be_sure(run, place):
 
     code, said = run("downgrade", "--to", "base", "--yes")
 
-    assert (code, said.out) == (0, "migrated from 0001 to nothing\n")
+    assert (code, said.out) == (0, "migrated from 0002 to nothing\n")
     assert run("downgrade", "--to", "0009", "--yes")[0] == 2
 
 
@@ -121,7 +121,7 @@ def test_adopt_takes_what_is_equal_and_names_what_is_not(run, place):
     place.execute("ALTER TABLE chatapp_users DROP nick")
 
     code, said = run("adopt")
-    assert (code, said.out) == (0, "adopted at 0001\n")
+    assert (code, said.out) == (0, "adopted at 0002\n")
 
 
 def test_a_lock_that_is_not_given_up_is_a_four(run, place):

@@ -30,7 +30,7 @@ def test_concurrent_processes_all_succeed_and_one_applies(place):
         processes = [replica(place) for _ in range(PROCESSES)]
         wait_for(place, "locktype = 'advisory' AND NOT granted", PROCESSES)
 
-    assert sorted(map(outcome, processes)) == [""] * (PROCESSES - 1) + ["0001"]
+    assert sorted(map(outcome, processes)) == [""] * (PROCESSES - 1) + ["0001 0002"]
     assert status(place.url).state == "current"
 
 
@@ -50,7 +50,7 @@ def test_a_lock_that_is_not_given_up_ends_the_wait_and_nothing_is_changed(place,
 
 def test_another_schema_is_not_waited_for(place):
     with migration_lock(place.url, schema="public"):
-        assert place.migrate(schema="other", lock_timeout=0.3).applied == ("0001",)
+        assert place.migrate(schema="other", lock_timeout=0.3).applied == ("0001", "0002")
 
 
 @pytest.mark.slow
@@ -62,25 +62,25 @@ def test_the_wait_is_not_cut_short_by_the_login_s_statement_timeout(place):
         wait_for(place, "locktype = 'advisory' AND NOT granted", 1)
         time.sleep(0.4)
         stranger.rollback()
-    assert outcome(process) == "0001"
+    assert outcome(process) == "0001 0002"
 
 
 @pytest.mark.slow
-def test_a_killed_process_leaves_nothing_and_its_lock_goes_with_it(place, second_revision):
-    second_revision("op.execute('SELECT pg_sleep(600)')")
+def test_a_killed_process_leaves_nothing_and_its_lock_goes_with_it(place, next_revision):
+    next_revision("op.execute('SELECT pg_sleep(600)')")
     process = replica(place, folder=revisions.folder())
     wait_for(place, "query LIKE 'SELECT pg_sleep%'", 1, "pg_stat_activity")
     process.kill()
     process.communicate()
-    second_revision("pass")
+    next_revision("pass")
 
-    assert place.migrate(lock_timeout=20).applied == ("0001", "0002")
+    assert place.migrate(lock_timeout=20).applied == ("0001", "0002", "0003")
 
 
 @pytest.mark.parametrize("failure", ["op.execute('SELECT 1 / 0')", "raise RuntimeError('a fault')"])
-def test_a_failing_revision_leaves_nothing(place, second_revision, failure):
+def test_a_failing_revision_leaves_nothing(place, next_revision, failure):
     before = catalog(place.url, but="nothing")
-    second_revision(failure)
+    next_revision(failure)
 
     with pytest.raises((ChatAppDbError, RuntimeError)):
         place.migrate()
@@ -89,35 +89,35 @@ def test_a_failing_revision_leaves_nothing(place, second_revision, failure):
     assert place.rows(f"SELECT FROM pg_roles WHERE rolname = '{place.app_role}'") == []
 
 
-def test_a_failing_second_revision_leaves_the_first(place, second_revision):
+def test_a_failing_next_revision_leaves_the_first(place, next_revision):
     place.migrate()
-    second_revision("op.execute('CREATE TABLE chatapp_new (id int)')\n    op.execute('SELECT 1 / 0')")
+    next_revision("op.execute('CREATE TABLE chatapp_new (id int)')\n    op.execute('SELECT 1 / 0')")
     assert status(place.url).state == "behind"
 
     with pytest.raises(ChatAppDbError):
         place.migrate()
 
-    assert status(place.url).current == "0001"
+    assert status(place.url).current == "0002"
     assert place.value("SELECT to_regclass('chatapp_new')") is None
 
 
-def test_a_pending_revision_is_applied_alone_and_moves_the_number(place, second_revision):
+def test_a_pending_revision_is_applied_alone_and_moves_the_number(place, next_revision):
     place.migrate()
-    second_revision("op.execute('CREATE TABLE chatapp_new (id int)')")
+    next_revision("op.execute('CREATE TABLE chatapp_new (id int)')")
 
     report = place.migrate()
 
-    assert (report.before, report.after, report.applied) == ("0001", "0002", ("0002",))
-    assert place.rows("SELECT version_num, number FROM chatapp_db_version") == [("0002", 2)]
+    assert (report.before, report.after, report.applied) == ("0002", "0003", ("0003",))
+    assert place.rows("SELECT version_num, number FROM chatapp_db_version") == [("0003", 3)]
 
 
-def test_a_table_that_stays_locked_ends_the_migration_as_retryable(place, second_revision):
+def test_a_table_that_stays_locked_ends_the_migration_as_retryable(place, next_revision):
     place.migrate()
-    second_revision("op.execute('ALTER TABLE chatapp_agents ADD COLUMN x int')")
+    next_revision("op.execute('ALTER TABLE chatapp_agents ADD COLUMN x int')")
     with psycopg.connect(place.url) as stranger:
         stranger.execute("SELECT count(*) FROM chatapp_agents")
 
         with pytest.raises(MigrationLockTimeout):
             place.migrate(lock_timeout=0.3)
 
-    assert place.migrate().applied == ("0002",)
+    assert place.migrate().applied == ("0003",)

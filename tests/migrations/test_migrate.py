@@ -23,10 +23,15 @@ def set_version(place, revision):
 def test_an_empty_database_gets_every_table(any_place):
     report = any_place.migrate()
 
-    assert (report.before, report.after, report.applied, report.state) == (None, "0001", ("0001",), "current")
-    assert str(report) == "migrated from nothing to 0001"
+    assert (report.before, report.after, report.applied, report.state) == (
+        None,
+        "0002",
+        ("0001", "0002"),
+        "current",
+    )
+    assert str(report) == "migrated from nothing to 0002"
     assert any_place.value(TABLES) == 19
-    assert any_place.rows("SELECT version_num, number FROM chatapp_db_version") == [("0001", 1)]
+    assert any_place.rows("SELECT version_num, number FROM chatapp_db_version") == [("0002", 2)]
 
 
 def test_a_second_run_applies_nothing(place):
@@ -35,7 +40,7 @@ def test_a_second_run_applies_nothing(place):
 
     report = place.migrate()
 
-    assert (report.before, report.after, report.applied, report.state) == ("0001", "0001", (), "current")
+    assert (report.before, report.after, report.applied, report.state) == ("0002", "0002", (), "current")
     assert differences(before, catalog(place.url, but="nothing")) == {}
 
 
@@ -97,7 +102,7 @@ def test_an_installation_further_down_the_search_path_is_not_ours(place):
     place.execute(f'ALTER DATABASE "{database}" SET search_path TO first, public')
 
     assert status(place.url).state == "unmanaged"
-    assert place.migrate().applied == ("0001",)
+    assert place.migrate().applied == ("0001", "0002")
     assert differences(catalog(place.url, schema="first"), catalog(place.url)) == {}
 
 
@@ -108,7 +113,7 @@ def test_a_newer_database_is_left_alone_with_a_warning(place, caplog):
         report = place.migrate()
 
     assert (report.before, report.after, report.applied, report.state) == ("0007", "0007", (), "ahead")
-    assert "newer than this package's 0001" in caplog.text
+    assert "newer than this package's 0002" in caplog.text
     assert verify(place.url).state == "ahead"
     assert status(place.url).pending == ()
 
@@ -190,8 +195,13 @@ def test_verify_names_the_command_to_run(place):
 def test_status_says_what_is_pending(place):
     found = status(place.url)
 
-    assert (found.current, found.head, found.pending, found.state) == (None, "0001", ("0001",), "unmanaged")
-    assert str(found) == "at nothing, this package at 0001: unmanaged, pending 0001"
+    assert (found.current, found.head, found.pending, found.state) == (
+        None,
+        "0002",
+        ("0001", "0002"),
+        "unmanaged",
+    )
+    assert str(found) == "at nothing, this package at 0002: unmanaged, pending 0001, 0002"
 
 
 def test_each_step_is_logged(place, caplog):
@@ -200,7 +210,7 @@ def test_each_step_is_logged(place, caplog):
 
     ours = [record.getMessage() for record in caplog.records if record.name == "chatapp_db.migrations"]
     assert ours[0] == "schema public: upgrade 0001"
-    assert ours[-1] == "schema public: migrated from nothing to 0001"
+    assert ours[-1] == "schema public: migrated from nothing to 0002"
 
 
 @pytest.mark.parametrize(

@@ -50,40 +50,40 @@ def test_a_plan_without_roles_makes_the_same(place, tmp_path, without):
 def test_a_plan_takes_back_too(place, tmp_path):
     place.migrate()
 
-    done = run(place.url, plan(from_="0001", to="base", **place.names), tmp_path)
+    done = run(place.url, plan(from_="0002", to="base", **place.names), tmp_path)
 
     assert done.returncode == 0, done.stderr
     assert status(place.url).state == "unmanaged"
     assert place.rows("SELECT FROM pg_class WHERE relname LIKE 'chatapp%'") == []
 
 
-def test_a_plan_from_a_revision_holds_the_later_ones_alone(place, tmp_path, second_revision):
-    second_revision("op.execute(\"CREATE TABLE chatapp_new (id int, c text CHECK (c LIKE 'a%'))\")")
-    script = plan(from_="0001", **place.names)
+def test_a_plan_from_a_revision_holds_the_later_ones_alone(place, tmp_path, next_revision):
+    next_revision("op.execute(\"CREATE TABLE chatapp_new (id int, c text CHECK (c LIKE 'a%'))\")")
+    script = plan(from_="0002", **place.names)
     assert "chatapp_companies" not in script
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("chatapp_db.migrations.offline.shipped", lambda: ("0001",))
+        patch.setattr("chatapp_db.migrations.offline.shipped", lambda: ("0001", "0002"))
         run(place.url, plan(**place.names), tmp_path)
 
     done = run(place.url, script, tmp_path)
 
     assert done.returncode == 0, done.stderr
-    assert place.rows("SELECT version_num, number FROM chatapp_db_version") == [("0002", 2)]
+    assert place.rows("SELECT version_num, number FROM chatapp_db_version") == [("0003", 3)]
     assert place.value(
         "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname LIKE 'chatapp_new%c%'"
     )
     assert place.migrate().applied == ()
 
 
-def test_a_plan_for_another_database_changes_nothing(place, tmp_path, second_revision):
-    second_revision("op.execute('CREATE TABLE chatapp_new (id int)')")
+def test_a_plan_for_another_database_changes_nothing(place, tmp_path, next_revision):
+    next_revision("op.execute('CREATE TABLE chatapp_new (id int)')")
     place.migrate()
     before = catalog(place.url, but="nothing")
 
-    again = run(place.url, plan(from_="0001", **place.names), tmp_path)
+    again = run(place.url, plan(from_="0002", **place.names), tmp_path)
     anew = run(place.url, plan(**place.names), tmp_path)
 
-    assert "is not at 0001: this script is for another database" in again.stderr
+    assert "is not at 0002: this script is for another database" in again.stderr
     assert "already exists" in anew.stderr
     assert differences(before, catalog(place.url, but="nothing")) == {}
 
@@ -97,7 +97,7 @@ def test_a_plan_waits_for_a_migration_and_is_one_transaction(place):
 
 
 def test_nothing_between_two_revisions_is_said():
-    assert plan(from_="0001") == "-- chatapp_db, schema public: from 0001 to 0001; nothing to do\n"
+    assert plan(from_="0002") == "-- chatapp_db, schema public: from 0002 to 0002; nothing to do\n"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_what_a_dba_grants_is_enough_for_a_plain_login(any_place, tmp_path):
     done = run(any_place.url, grants(login, schema="support", **any_place.names), tmp_path)
 
     assert done.returncode == 0, done.stderr
-    assert any_place.migrate(url, schema="support").applied == ("0001",)
+    assert any_place.migrate(url, schema="support").applied == ("0001", "0002")
     with psycopg.connect(url) as connection:
         connection.execute(f"SET ROLE {any_place.app_role}")
         assert connection.execute("SELECT count(*) FROM support.chatapp_companies").fetchone() == (0,)

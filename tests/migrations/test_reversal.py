@@ -31,31 +31,31 @@ def test_down_to_base_is_as_if_it_had_never_been(any_place, schema):
 
     report = downgrade(any_place.url, "base", schema=schema, **any_place.names)
 
-    assert (report.before, report.after, report.state) == ("0001", None, "unmanaged")
-    assert str(report) == "migrated from 0001 to nothing"
+    assert (report.before, report.after, report.state) == ("0002", None, "unmanaged")
+    assert str(report) == "migrated from 0002 to nothing"
     assert differences(before, catalog(any_place.url, schema=schema or "public", but="nothing")) == {}
-    assert any_place.migrate(schema=schema).applied == ("0001",)
+    assert any_place.migrate(schema=schema).applied == ("0001", "0002")
 
 
-def test_down_by_one_leaves_the_one_before(place, second_revision):
-    second_revision(NEW_TABLE)
+def test_down_by_one_leaves_the_one_before(place, next_revision):
+    next_revision(NEW_TABLE)
     place.migrate()
 
-    report = downgrade(place.url, "0001", **place.names)
+    report = downgrade(place.url, "0002", **place.names)
 
     assert (report.before, report.after, report.applied, report.state) == (
+        "0003",
         "0002",
-        "0001",
-        ("0002",),
+        ("0003",),
         "behind",
     )
-    assert place.rows("SELECT version_num, number FROM chatapp_db_version") == [("0001", 1)]
+    assert place.rows("SELECT version_num, number FROM chatapp_db_version") == [("0002", 2)]
 
 
 def test_down_to_where_it_is_does_nothing(place):
     assert downgrade(place.url, "base", **place.names).applied == ()
     place.migrate()
-    assert downgrade(place.url, "0001", **place.names).applied == ()
+    assert downgrade(place.url, "0002", **place.names).applied == ()
 
 
 @pytest.mark.parametrize("to", ["0009", "head", "", "base; DROP TABLE x"])
@@ -64,10 +64,10 @@ def test_down_to_what_there_is_not_is_refused_before_anything_is_sent(to):
         downgrade("postgresql://nobody@127.0.0.1:1/nothing", to)
 
 
-def test_down_is_never_up(place, second_revision):
-    second_revision(NEW_TABLE)
-    with pytest.raises(InvalidValue, match="0001 is later than nothing"):
-        downgrade(place.url, "0001", **place.names)
+def test_down_is_never_up(place, next_revision):
+    next_revision(NEW_TABLE)
+    with pytest.raises(InvalidValue, match="0002 is later than nothing"):
+        downgrade(place.url, "0002", **place.names)
 
 
 def test_down_from_what_is_not_known_is_refused(place):
@@ -104,8 +104,8 @@ def test_an_equal_schema_is_adopted(any_place, how):
 
     report = adopt(any_place.url, **any_place.names)
 
-    assert (report.after, report.applied, report.state) == ("0001", (), "current")
-    assert str(report) == "adopted at 0001"
+    assert (report.after, report.applied, report.state) == ("0002", (), "current")
+    assert str(report) == "adopted at 0002"
     assert check(any_place.url, **any_place.names) == []
     assert any_place.migrate().applied == ()
 

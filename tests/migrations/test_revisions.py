@@ -138,7 +138,7 @@ def test_a_new_revision_is_written_with_the_rules_in_it(place, engine, tmp_path)
         config.set_main_option("path_separator", ";")
         config.attributes.update(connection=connection, names=Names("public", **place.names))
         script = command.revision(
-            config, "index messages by time", autogenerate=True, rev_id="0002", version_path=str(tmp_path)
+            config, "index messages by time", autogenerate=True, rev_id="0003", version_path=str(tmp_path)
         )
 
     written = Path(script.path).read_text()

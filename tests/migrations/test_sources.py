@@ -58,12 +58,12 @@ def settings_of(connection):
     ],
 )
 def test_every_form_of_url_is_taken(place, form):
-    assert place.migrate(form(place.url)).applied == ("0001",)
+    assert place.migrate(form(place.url)).applied == ("0001", "0002")
     assert status(form(place.url)).state == "current"
 
 
 def test_an_engine_is_used_and_left_as_it_was(place, engine):
-    assert place.migrate(engine).applied == ("0001",)
+    assert place.migrate(engine).applied == ("0001", "0002")
     assert place.migrate(engine).applied == ()
 
     assert engine.pool.checkedout() == 0
@@ -73,15 +73,15 @@ def test_an_engine_is_used_and_left_as_it_was(place, engine):
 
 
 @pytest.mark.parametrize("isolation", ["AUTOCOMMIT", "REPEATABLE READ", "SERIALIZABLE"])
-def test_an_engine_of_any_isolation_migrates_in_one_transaction(place, second_revision, isolation):
+def test_an_engine_of_any_isolation_migrates_in_one_transaction(place, next_revision, isolation):
     engine = create_engine(engine_url(place.url), isolation_level=isolation, pool_size=1, max_overflow=0)
     try:
-        second_revision("op.execute('SELECT 1 / 0')")
+        next_revision("op.execute('SELECT 1 / 0')")
         with pytest.raises(ChatAppDbError):
             place.migrate(engine)
         assert status(engine).state == "unmanaged"
-        second_revision("assert op.get_bind().get_isolation_level() == 'READ COMMITTED'")
-        assert place.migrate(engine).applied == ("0001", "0002")
+        next_revision("assert op.get_bind().get_isolation_level() == 'READ COMMITTED'")
+        assert place.migrate(engine).applied == ("0001", "0002", "0003")
         with engine.connect() as connection:
             is_autocommit = connection.connection.dbapi_connection.autocommit
             assert ("AUTOCOMMIT" if is_autocommit else connection.get_isolation_level()) == isolation
@@ -91,7 +91,7 @@ def test_an_engine_of_any_isolation_migrates_in_one_transaction(place, second_re
 
 def test_a_connection_that_is_in_no_transaction_is_committed(place, engine):
     with engine.connect() as connection:
-        assert place.migrate(connection).applied == ("0001",)
+        assert place.migrate(connection).applied == ("0001", "0002")
         assert not connection.in_transaction()
 
     assert status(place.url).state == "current"
@@ -103,7 +103,7 @@ def test_a_connection_in_a_transaction_is_left_open_for_its_owner(place, engine)
         connection.execute(text("SET LOCAL lock_timeout = '7s'"))
         before = settings_of(connection)
 
-        assert place.migrate(connection).applied == ("0001",)
+        assert place.migrate(connection).applied == ("0001", "0002")
 
         assert connection.in_transaction()
         assert settings_of(connection) == before
@@ -140,7 +140,7 @@ def test_a_connection_that_could_not_see_the_others_work_is_refused(place, engin
 
 async def test_an_asyncio_engine_is_awaited(place, async_engine):
     assert (await astatus(async_engine)).state == "unmanaged"
-    assert (await amigrate(async_engine, **place.names)).applied == ("0001",)
+    assert (await amigrate(async_engine, **place.names)).applied == ("0001", "0002")
     assert (await amigrate(async_engine, **place.names)).applied == ()
     assert (await averify(async_engine)).state == "current"
 
@@ -148,14 +148,14 @@ async def test_an_asyncio_engine_is_awaited(place, async_engine):
 async def test_an_asyncio_connection_in_a_transaction_is_left_open(place, async_engine):
     async with async_engine.connect() as connection:
         await connection.execute(text("CREATE TABLE mine (id int)"))
-        assert (await amigrate(connection, **place.names)).applied == ("0001",)
+        assert (await amigrate(connection, **place.names)).applied == ("0001", "0002")
         assert connection.in_transaction()
         await connection.rollback()
     assert status(place.url).state == "unmanaged"
 
 
 async def test_a_url_is_awaited_too(place):
-    assert (await amigrate(place.url, **place.names)).applied == ("0001",)
+    assert (await amigrate(place.url, **place.names)).applied == ("0001", "0002")
 
 
 async def test_a_cancelled_task_gives_the_lock_up(place, async_engine):

@@ -69,6 +69,8 @@ def test_every_key_and_index_of_a_tenant_table_starts_with_the_company(table):
     found = keys(table)
     # A package is no company's.
     found.pop("ix_chatapp_agents_package_id", None)
+    # A GIN index holds words; the one function that reads it compares the company first.
+    found.pop("ix_chatapp_messages_search", None)
 
     assert found[f"pk_{table.name}"] == ["company_id", "id"]
     assert {key[0] for key in found.values()} == {"company_id"}

@@ -67,7 +67,7 @@ privileges AS (
                   AND x.privilege_type = a.privilege_type
            ) AS by_default
       FROM granted AS g CROSS JOIN aclexplode(g.acl) AS a LEFT JOIN pg_roles AS r ON r.oid = a.grantee
-     WHERE a.grantee <> g.owner
+     WHERE a.grantee NOT IN (g.owner, (SELECT owner FROM main))
 )"""
 
 # For each kind of thing: what it belongs to, its name, and all there is to say about it. The first
@@ -135,9 +135,14 @@ _KINDS = (
            CASE p.proparallel WHEN 's' THEN 'PARALLEL SAFE' WHEN 'r' THEN 'PARALLEL RESTRICTED' END,
            CASE WHEN p.proisstrict THEN 'STRICT' END, CASE WHEN p.proleakproof THEN 'LEAKPROOF' END,
            CASE WHEN p.prosecdef THEN 'SECURITY DEFINER' END,
-           CASE WHEN p.proowner <> (SELECT owner FROM main) THEN 'OWNER ' || pg_get_userbyid(p.proowner) END,
+           CASE WHEN p.proowner <> (SELECT owner FROM main) AND NOT p.prosecdef
+                THEN 'OWNER ' || pg_get_userbyid(p.proowner) END,
            'SET ' || array_to_string(p.proconfig, ', '), 'AS ' || p.prosrc)
       FROM functions AS p JOIN pg_language AS l ON l.oid = p.prolang""",
+    """
+    SELECT 'owner', p.proname, p.signature,
+           CASE WHEN p.proowner = (SELECT owner FROM main) THEN 'owner' ELSE pg_get_userbyid(p.proowner) END
+      FROM functions AS p WHERE p.prosecdef""",
     """
     SELECT 'enum', t.typname, t.typname, string_agg(e.enumlabel, ', ' ORDER BY e.enumsortorder)
       FROM types AS t JOIN pg_enum AS e ON e.enumtypid = t.oid GROUP BY t.typname""",

@@ -11,14 +11,15 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, text
 
-from chatapp_db.errors import SchemaOutOfDate
+from chatapp_db.errors import InvalidValue, SchemaOutOfDate
 from chatapp_db.migrations.exposure import withdraw_default_grants
 from chatapp_db.migrations.extensions import enable_extensions
+from chatapp_db.migrations.indexes import Index, build
 from chatapp_db.migrations.names import Names
 from chatapp_db.migrations.report import MigrationReport, Status, status_of
 from chatapp_db.migrations.revisions import State
 from chatapp_db.migrations.roles import ensure_roles
-from chatapp_db.migrations.source import Target, opened
+from chatapp_db.migrations.source import Source, Target, opened
 from chatapp_db.migrations.standing import OnAhead, refuse_or_warn, status_inside
 from chatapp_db.migrations.transaction import Request, check_names, our_errors
 from chatapp_db.migrations.version import create_version_table, has_tables, read_version
@@ -26,6 +27,11 @@ from chatapp_db.migrations.version import create_version_table, has_tables, read
 __all__ = ["OnAhead", "migrate", "status", "verify"]
 
 log = logging.getLogger("chatapp_db.migrations")
+
+_NO_TRANSACTION = (
+    "a pending revision builds an index CONCURRENTLY, which no transaction may; nothing was changed: "
+    "migrate with a URL, an engine, or a connection that is in no transaction"
+)
 
 _TO_DO: frozenset[State] = frozenset({"unmanaged", "behind"})
 
@@ -58,12 +64,7 @@ def migrate(
         found = status_of(read_version(source, schema), has_tables=False)
         if found.state not in _TO_DO:
             return _nothing_to_apply(found, schema, on_ahead)
-        with request.locked(source) as (connection, names):
-            # A second look: whoever held the lock before may have done it.
-            found = status_inside(connection, names.schema)
-            if found.state not in _TO_DO:
-                return _nothing_to_apply(found, schema, on_ahead)
-            return _upgrade(connection, names, found)
+        return _stepwise(request, source, on_ahead)
 
 
 def status(database: Target, *, schema: str | None = None) -> Status:
@@ -90,16 +91,41 @@ def verify(database: Target, *, schema: str | None = None, on_ahead: OnAhead = "
     return found
 
 
-def _upgrade(connection: Connection, names: Names, before: Status) -> MigrationReport:
+def _stepwise(request: Request, source: Source, on_ahead: OnAhead) -> MigrationReport:
+    """Migrate in one transaction, but for the indexes of filled tables, built between two of them."""
+    is_held = source.is_held()
+    before: str | None = None
+    applied: tuple[str, ...] = ()
+    while True:
+        with request.locked(source) as (connection, names):
+            # A second look: whoever held the lock before may have done it.
+            found = status_inside(connection, names.schema)
+            before = before if applied else found.current
+            if found.state not in _TO_DO:
+                refuse_or_warn(found, request.schema, on_ahead)
+                return MigrationReport(before, found.current, applied, found.state)
+            done, missing = _upgrade(connection, names)
+            applied += done
+            if not missing:
+                return _reported(names, MigrationReport(before, applied[-1], applied, "current"))
+            if is_held:
+                raise InvalidValue("connection", _NO_TRANSACTION)
+        build(source, names, missing, request.patience)
+
+
+def _upgrade(connection: Connection, names: Names) -> tuple[tuple[str, ...], tuple[Index, ...]]:
     from chatapp_db.migrations.runner import upgrade
 
     _ensure_schema(connection, names.schema)
     ensure_roles(connection, names)
     enable_extensions(connection)
     create_version_table(connection, names)
-    applied = upgrade(connection, names)
+    outcome = upgrade(connection, names)
     withdraw_default_grants(connection, names.schema)
-    report = MigrationReport(before.current, applied[-1], applied, "current")
+    return outcome
+
+
+def _reported(names: Names, report: MigrationReport) -> MigrationReport:
     log.info("schema %s: %s", names.schema, report)
     return report
 

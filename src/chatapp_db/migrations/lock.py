@@ -17,10 +17,10 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError
 
 from chatapp_db.errors import InvalidValue, MigrationLockTimeout
-from chatapp_db.migrations.names import lock_key
+from chatapp_db.migrations.names import build_lock_key, lock_key
 from chatapp_db.migrations.source import sqlstate
 
-__all__ = ["Patience", "local_settings", "take_lock"]
+__all__ = ["Patience", "local_settings", "take_build_lock", "take_lock", "watch_the_client"]
 
 log = logging.getLogger("chatapp_db.migrations")
 
@@ -31,7 +31,7 @@ _SETTINGS = ("lock_timeout", "statement_timeout", "client_connection_check_inter
 # Ends a killed process's statement within seconds. A platform that cannot watch a socket refuses it.
 _WATCH_THE_CLIENT = """
 DO $$ BEGIN
-    PERFORM pg_catalog.set_config('client_connection_check_interval', '2s', true);
+    PERFORM pg_catalog.set_config('client_connection_check_interval', '2s', {local});
 EXCEPTION WHEN OTHERS THEN NULL;
 END $$
 """
@@ -66,9 +66,14 @@ def local_settings(connection: Connection, schema: str, patience: Patience) -> G
             "search_path": f'"{schema}", pg_temp',
         },
     )
-    connection.exec_driver_sql(_WATCH_THE_CLIENT)
+    watch_the_client(connection, local=True)
     yield
     _set(connection, before)
+
+
+def watch_the_client(connection: Connection, *, local: bool) -> None:
+    """End a statement soon after its client is gone, in this transaction or in the whole session."""
+    connection.exec_driver_sql(_WATCH_THE_CLIENT.format(local=str(local).lower()))
 
 
 def take_lock(connection: Connection, schema: str) -> None:
@@ -88,6 +93,12 @@ def take_lock(connection: Connection, schema: str) -> None:
         raise MigrationLockTimeout(
             f"another migration of schema {schema} did not end in time; nothing was changed, try again"
         ) from error
+
+
+def take_build_lock(connection: Connection, schema: str) -> bool:
+    """Try the lock of who builds an index, which is never waited for, and tell whether it was free."""
+    key = build_lock_key(schema)
+    return bool(connection.execute(select(func.pg_catalog.pg_try_advisory_xact_lock(key))).scalar())
 
 
 def _set(connection: Connection, values: dict[str, str]) -> None:

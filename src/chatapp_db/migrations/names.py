@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from chatapp_db.errors import InvalidValue
 
-__all__ = ["Names", "checked_name", "lock_key"]
+__all__ = ["Names", "build_lock_key", "checked_name", "lock_key"]
 
 # They become part of DDL, where nothing can be bound: no quote, no colon, no percent sign gets in.
 _NAME = re.compile(r"[^\W\d][\w$.-]*")
@@ -43,3 +43,8 @@ def lock_key(schema: str) -> int:
     """Return the advisory lock of a schema's migrations, the same in every process and release."""
     digest = hashlib.blake2b(f"chatapp_db.migrations:{schema}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
+
+
+def build_lock_key(schema: str) -> int:
+    """Return the lock of who builds a schema's indexes outside of a transaction; no schema is named so."""
+    return lock_key(f"{schema}:indexes")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from io import StringIO
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from sqlalchemy import Connection
 
 from chatapp_db.migrations import revisions
+from chatapp_db.migrations.indexes import Index, is_missing
 from chatapp_db.migrations.names import Names
 from chatapp_db.migrations.version import VERSION_TABLE, drop_version_table
 
@@ -25,14 +27,27 @@ if TYPE_CHECKING:
 
     Steps: TypeAlias = Callable[[ScriptDirectory, tuple[str, ...]], Iterable[RevisionStep]]
 
-__all__ = ["context_options", "downgrade", "upgrade", "written"]
+__all__ = ["Written", "context_options", "downgrade", "upgrade", "written"]
 
 log = logging.getLogger("chatapp_db.migrations")
 
 
-def upgrade(connection: Connection, names: Names) -> tuple[str, ...]:
-    """Apply every pending revision and return their ids, in order."""
-    return _run(connection, names, lambda script, heads: _upwards(script, heads, "heads"))
+def upgrade(connection: Connection, names: Names) -> tuple[tuple[str, ...], tuple[Index, ...]]:
+    """Apply pending revisions; return their ids, in order, and the indexes that stopped it.
+
+    Those are to be built outside of the transaction before the next revision can be applied.
+    """
+    missing: list[Index] = []
+
+    def steps(script: ScriptDirectory, heads: tuple[str, ...]) -> Iterator[RevisionStep]:
+        for step in _upwards(script, heads, "heads"):
+            declared = _declared(step)
+            missing.extend(index for index in declared if is_missing(connection, names.schema, index))
+            if missing:
+                return
+            yield step
+
+    return _run(connection, names, steps), tuple(missing)
 
 
 def downgrade(connection: Connection, names: Names, to: str = "base") -> tuple[str, ...]:
@@ -43,10 +58,20 @@ def downgrade(connection: Connection, names: Names, to: str = "base") -> tuple[s
     return done
 
 
-def written(names: Names, from_: str | None, to: str) -> Iterator[tuple[str, str]]:
-    """Write each revision between two as SQL, and yield it after its id; nothing is run.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A revision as SQL, and the indexes to be built CONCURRENTLY ahead of it."""
 
-    ``to`` earlier than ``from_`` takes back. The version table is the caller's to keep.
+    revision: str
+    sql: str
+    ahead: tuple[Index, ...]
+
+
+def written(names: Names, from_: str | None, to: str) -> Iterator[Written]:
+    """Write each revision between two as SQL; nothing is run.
+
+    ``to`` earlier than ``from_`` takes back. The version table is the caller's to keep. Only where
+    nothing is there yet are all tables known to be empty.
     """
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext
@@ -57,13 +82,15 @@ def written(names: Names, from_: str | None, to: str) -> Iterator[tuple[str, str
     direction = _upwards if is_upgrade else _downwards
     for step in direction(script, (from_,) if from_ else (), to):
         text = StringIO()
+        ahead = _declared(step) if from_ and is_upgrade else ()
         options = {**context_options(names), "as_sql": True, "output_buffer": text}
+        options["indexes_are_built"] = bool(ahead)
         # Named parameters: a driver's own would have every percent sign doubled.
         context = MigrationContext.configure(
             dialect_name="postgresql", dialect_opts={"paramstyle": "named"}, opts=options
         )
         step.migration_fn(op=Operations(context))
-        yield step.revision.revision, text.getvalue()
+        yield Written(step.revision.revision, text.getvalue(), ahead)
 
 
 def context_options(names: Names) -> dict[str, Any]:
@@ -72,6 +99,7 @@ def context_options(names: Names) -> dict[str, Any]:
         "version_table": VERSION_TABLE,
         "version_table_schema": names.schema,
         "names": names,
+        "indexes_are_built": False,
         "include_object": _is_compared,
         "compare_server_default": True,
     }
@@ -95,6 +123,12 @@ def _downwards(script: ScriptDirectory, heads: tuple[str, ...], to: str) -> Iter
 
     for revision in script.iterate_revisions(heads, to, select_for_downgrade=True):
         yield RevisionStep(script.revision_map, revision, is_upgrade=False)
+
+
+def _declared(step: RevisionStep) -> tuple[Index, ...]:
+    """Read what a revision wants built CONCURRENTLY where its table has rows."""
+    indexes = getattr(step.revision.module, "CONCURRENTLY", {})
+    return tuple(Index(name, *details) for name, details in indexes.items())
 
 
 def _run(connection: Connection, names: Names, steps: Steps) -> tuple[str, ...]:

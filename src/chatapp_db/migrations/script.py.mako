@@ -17,8 +17,9 @@ Revision ${up_revision}, after ${down_revision | comma,n}.
 #     and check how many rows they touched.
 #  6. A label that ALTER TYPE .. ADD VALUE adds cannot be used in the same transaction: add here, use in
 #     the next release.
-#  7. An index on a table that may be large is a revision of its own, CONCURRENTLY, outside the
-#     transaction.
+#  7. An index on a table that may be large is a revision of its own, and also declared as
+#     CONCURRENTLY = {name: (table, "USING ..")}: where the table has rows it is built ahead of the
+#     transaction. upgrade() creates it IF NOT EXISTS, unless opts["indexes_are_built"].
 #  8. A constraint on a filled table: NOT VALID here, VALIDATE in the next revision.
 #  9. Write the downgrade, or raise with the reason why there cannot be one.
 # 10. Generate, read, edit, and delete these lines. Once released, never edit again.

@@ -14,7 +14,7 @@ import psycopg
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from chatapp_db.address import SecretLike, engine_url
@@ -40,6 +40,14 @@ class Source(Protocol):
         """Open one transaction; leaving it well commits, unless it is the caller's own."""
         ...
 
+    def is_held(self) -> bool:
+        """Tell whether the caller's transaction is around all we do."""
+        ...
+
+    def outside(self) -> AbstractContextManager[tuple[Connection, Connection]]:
+        """Open two connections: one that works outside of any transaction, one in a transaction beside it."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class AtUrl:
@@ -57,12 +65,26 @@ class AtUrl:
     @contextmanager
     def transaction(self) -> Generator[Connection, None, None]:
         """Run on an engine of our own that prepares nothing: a pooler may sit in between."""
+        with self._engine() as engine, engine.connect() as connection, Pooled(connection).transaction():
+            yield connection
+
+    def is_held(self) -> bool:
+        """Every transaction is ours."""
+        return False
+
+    @contextmanager
+    def outside(self) -> Generator[tuple[Connection, Connection], None, None]:
+        """Connect twice."""
+        with self._engine() as engine, engine.connect() as connection, Pooled(connection).outside() as both:
+            yield both
+
+    @contextmanager
+    def _engine(self) -> Generator[Engine, None, None]:
         engine = create_engine(
             self.url, poolclass=NullPool, hide_parameters=True, connect_args={"prepare_threshold": None}
         )
         try:
-            with engine.connect() as connection, Pooled(connection).transaction():
-                yield connection
+            yield engine
         finally:
             engine.dispose()
 
@@ -87,6 +109,17 @@ class Pooled:
         with self.connection.begin():
             yield self.connection
 
+    def is_held(self) -> bool:
+        """Every transaction is ours."""
+        return False
+
+    @contextmanager
+    def outside(self) -> Generator[tuple[Connection, Connection], None, None]:
+        """Connect once more, beside the pool, which may have no second connection to give."""
+        self.connection.execution_options(isolation_level="AUTOCOMMIT")
+        with self.connection.begin(), _beside(self.connection) as guard:
+            yield self.connection, guard
+
 
 @dataclass(frozen=True, slots=True)
 class Borrowed:
@@ -108,6 +141,19 @@ class Borrowed:
             if isolation != _ISOLATION:
                 raise InvalidValue("connection", f"a migration needs {_ISOLATION}, not {isolation}")
             yield self.connection
+
+    def is_held(self) -> bool:
+        """Look before the first of our own statements."""
+        return self.connection.in_transaction()
+
+    @contextmanager
+    def outside(self) -> Generator[tuple[Connection, Connection], None, None]:
+        """Work on the caller's own connection, which is in no transaction, and leave it as it was."""
+        try:
+            with Pooled(self.connection).outside() as both:
+                yield both
+        finally:
+            self.connection.execution_options(isolation_level=_ISOLATION)
 
     def _block(self) -> AbstractContextManager[Any]:
         if self.connection.in_transaction():
@@ -154,6 +200,21 @@ def _isolation(connection: Connection) -> str:
     if driver is not None and connection.dialect.detect_autocommit_setting(driver):
         return "AUTOCOMMIT"
     return connection.get_isolation_level()
+
+
+@contextmanager
+def _beside(connection: Connection) -> Generator[Connection, None, None]:
+    """Open another connection as this one's engine makes them; it must keep no snapshot while idle."""
+    engine, pool = connection.engine, connection.engine.pool.recreate()
+    if engine.dialect.is_async:
+        beside = create_async_engine(engine.url, pool=pool, isolation_level=_ISOLATION).sync_engine
+    else:
+        beside = create_engine(engine.url, pool=pool, isolation_level=_ISOLATION)
+    try:
+        with beside.connect() as other:
+            yield other
+    finally:
+        beside.dispose()
 
 
 def _refuse_other_drivers(target: Engine | Connection) -> None:

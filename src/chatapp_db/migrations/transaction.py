@@ -6,6 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 
 import psycopg
 from sqlalchemy import Connection, text
@@ -13,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from chatapp_db.errors import InvalidValue, MigrationLockTimeout, UnknownRevision
 from chatapp_db.execution.failures import translate
-from chatapp_db.migrations.lock import Patience, local_settings, take_lock
+from chatapp_db.migrations.lock import Patience, local_settings, take_build_lock, take_lock
 from chatapp_db.migrations.names import Names, checked_name
 from chatapp_db.migrations.source import Source, sqlstate
 
@@ -21,6 +22,14 @@ __all__ = ["Request", "check_names", "our_errors"]
 
 _LOCK_NOT_AVAILABLE = "55P03"
 _IN_THE_WAY = {"42P07", "42710", "42723"}  # duplicate_table, duplicate_object, duplicate_function
+
+
+# On the server: a thread's sleep would stop an event loop.
+_PAUSE = "SELECT pg_catalog.pg_sleep(0.2)"
+
+
+class _IndexIsBeingBuilt(Exception):  # no error, but a reason to come back later
+    """Takes the transaction back, so that the build need not wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +64,26 @@ class Request:
 
     @contextmanager
     def locked(self, source: Source) -> Generator[tuple[Connection, Names], None, None]:
-        """Open the transaction and wait for the lock, before anything else is read or done."""
-        with self.open(source) as (connection, names):
-            take_lock(connection, names.schema)
-            yield connection, names
+        """Open the transaction and wait for the lock, before anything else is read or done.
+
+        Whoever builds an index is waited for without a transaction: the build would wait for it.
+        """
+        deadline = monotonic() + self.patience.lock_timeout / 1000
+        while True:
+            try:
+                with self.open(source) as (connection, names):
+                    take_lock(connection, names.schema)
+                    if not take_build_lock(connection, names.schema):
+                        raise _IndexIsBeingBuilt
+                    yield connection, names
+                    return
+            except _IndexIsBeingBuilt:
+                if monotonic() > deadline:
+                    raise MigrationLockTimeout(
+                        "another process is building an index; nothing was changed, try again"
+                    ) from None
+            with source.reading() as execute:
+                execute(_PAUSE)
 
 
 def check_names(**names: str | None) -> None:

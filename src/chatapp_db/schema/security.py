@@ -64,6 +64,69 @@ DO $$ DECLARE web name; BEGIN
 END $$"""
 
 
+_SEARCH = "chatapp_search_messages(text, timestamptz, uuid, integer)"
+
+# A full-text condition is not leakproof, so that no index serves it below a policy: this runs as the
+# platform role, above them, and its first condition is the company. A search of exclusions alone finds
+# nothing: it would read the whole index, which holds every company's words.
+_SEARCH_MESSAGES = """\
+DO $do$ BEGIN
+  EXECUTE replace($body$
+CREATE FUNCTION chatapp_search_messages(query text, before timestamptz, before_id uuid, most integer)
+RETURNS TABLE (id uuid, created_at timestamptz)
+LANGUAGE sql STABLE {whose} SET search_path = '' AS
+$$ select m.id, m.created_at
+     from <schema>.chatapp_messages as m
+    where m.company_id = (select <schema>.chatapp_current_company())
+      and pg_catalog.to_tsvector('pg_catalog.simple'::pg_catalog.regconfig,
+                                 pg_catalog.left(m.content, 65536))
+          operator(pg_catalog.@@)
+          pg_catalog.websearch_to_tsquery('pg_catalog.simple'::pg_catalog.regconfig, query)
+      and pg_catalog.querytree(
+            pg_catalog.websearch_to_tsquery('pg_catalog.simple'::pg_catalog.regconfig, query)) <> 'T'
+      and (before is null or (m.created_at, m.id) < (before, before_id))
+    order by m.created_at desc, m.id desc
+    limit least(greatest(most, 1), 501) $$
+  $body$, '<schema>', pg_catalog.quote_ident(pg_catalog.current_schema()));
+END $do$"""
+
+# Whoever the schema's default privileges name, too: it is for the company's role alone.
+_WITHDRAW_SEARCH = f"""\
+DO $$ DECLARE whom text; BEGIN
+  FOR whom IN
+    SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END
+      FROM pg_proc AS p CROSS JOIN aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
+     WHERE p.oid = to_regprocedure('{_SEARCH}') AND a.grantee <> p.proowner
+  LOOP
+    EXECUTE 'REVOKE ALL ON FUNCTION {_SEARCH} FROM ' || whom;
+  END LOOP;
+END $$"""  # noqa: S608  # a constant
+
+# An owner must be one who may create in the schema, at this moment and no longer. A login that may
+# not take the role, and only wants to compare, goes without.
+_GIVE_SEARCH = f"""\
+DO $$ DECLARE
+  home name := current_schema();
+  login name := current_user;
+  role_before text := current_setting('role');
+  lacks boolean := NOT has_schema_privilege({{role}}, home, 'CREATE');
+BEGIN
+  IF lacks THEN
+    EXECUTE 'GRANT CREATE ON SCHEMA ' || quote_ident(home) || ' TO ' || quote_ident({{role}});
+  END IF;
+  EXECUTE 'ALTER FUNCTION {_SEARCH} OWNER TO ' || quote_ident({{role}});
+  IF {{for_login}} THEN
+    PERFORM set_config('role', {{role}}, true);
+    EXECUTE 'GRANT EXECUTE ON FUNCTION {_SEARCH} TO ' || quote_ident(login);
+    PERFORM set_config('role', role_before, true);
+  END IF;
+  IF lacks THEN
+    EXECUTE 'REVOKE CREATE ON SCHEMA ' || quote_ident(home) || ' FROM ' || quote_ident({{role}});
+  END IF;
+EXCEPTION WHEN insufficient_privilege THEN NULL;
+END $$"""
+
+
 def security_statements(
     metadata: MetaData, *, app_role: str | None = APP_ROLE, platform_role: str | None = PLATFORM_ROLE
 ) -> Iterator[str]:
@@ -84,6 +147,7 @@ def security_statements(
         yield from _policies(table, app_role, platform_role)
     yield from _grants(tables, app_role, platform_role)
     yield from _revokes(tables)
+    yield from _search(app_role, platform_role)
 
 
 def _triggers(table: Table, platform_role: str | None) -> Iterator[str]:
@@ -161,6 +225,17 @@ def _revokes(tables: Iterable[Table]) -> Iterator[str]:
     yield f"REVOKE ALL ON {names} FROM PUBLIC"
     yield f"REVOKE ALL ON FUNCTION {functions} FROM PUBLIC"
     yield _REVOKE_FROM_WEB.format(tables=names, functions=functions)
+
+
+def _search(app_role: str | None, platform_role: str | None) -> Iterator[str]:
+    """Make the search and give it to the platform role; without one it runs as its caller, unindexed."""
+    yield _SEARCH_MESSAGES.format(whose="SECURITY DEFINER" if platform_role else "SECURITY INVOKER")
+    yield _WITHDRAW_SEARCH
+    if app_role is not None:
+        yield f"GRANT EXECUTE ON FUNCTION {_SEARCH} TO {_name(app_role)}"
+    if platform_role is not None:
+        for_login = "false" if app_role else "true"
+        yield _GIVE_SEARCH.format(role=_literal(platform_role), for_login=for_login)
 
 
 def _name(role: str) -> str:

@@ -23,8 +23,14 @@ from chatapp_db.embedded import EmbeddedServer
 APP_ROLE = "chatapp_app"
 PLATFORM_ROLE = "chatapp_platform"
 
-# Losing the data with the power is no loss to a test.
-CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# Losing the data with the power is no loss to a test; shared memory in the server's folder goes with it,
+# also where the server was killed.
+CARELESS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "dynamic_shared_memory_type": "mmap",
+}
 _MEMORY = Path("/dev/shm")
 _ROOM_NEEDED = 1 << 30
 

@@ -85,7 +85,8 @@ def end(process):
 
 
 def test_a_stop_keeps_the_data_and_leaves_no_process(folder):
-    with start(folder) as server:
+    careful = {"dynamic_shared_memory_type": "mmap"}
+    with EmbeddedServer.start(folder, settings=careful) as server:
         one(server.url, "CREATE TABLE kept AS SELECT 42 AS answer; SELECT 1")
         pid = postmaster(folder)
     assert postmaster(folder) is None
@@ -173,12 +174,13 @@ def test_a_killed_process_is_not_counted(folder):
 
 
 def test_a_server_that_was_killed_recovers_at_the_next_start(folder):
-    with EmbeddedServer.start(folder) as server:
+    careful = {"dynamic_shared_memory_type": "mmap"}
+    with EmbeddedServer.start(folder, settings=careful) as server:
         one(server.url, "CREATE TABLE kept AS SELECT 42 AS answer; SELECT 1")
         pid = postmaster(folder)
         os.kill(pid, signal.SIGKILL)
         assert is_gone(pid)
-        with start(folder) as recovered:
+        with EmbeddedServer.start(folder, settings=careful) as recovered:
             assert one(recovered.url, "SELECT answer FROM kept") == 42
 
 

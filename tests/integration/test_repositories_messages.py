@@ -137,6 +137,59 @@ async def test_tokens_of_a_time_are_added_up(talk):
     assert await used(first.created_at - hour, second.created_at + hour) == 60
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("parcel", "dba"),
+        ("PARCEL late", "d"),
+        ('"the parcel"', "a"),
+        ("rain or late", "dc"),
+        ("parcel -late -note", "a"),
+        ("-parcel", ""),
+        ("parc", ""),
+        ("100%", "c"),
+        ("' & ! | :* \\", ""),
+        ("   ", ""),
+    ],
+)
+async def test_messages_are_found_by_their_words_the_newest_first(talk, query, expected):
+    await talk.say("a: where is the parcel?")
+    await talk.say("b: note, parcel is lost", role=ASSISTANT, is_private=True)
+    await talk.say("c: rain, 100% of it", "d: Parcel: late!")
+    found = await talk.messages.search(query)
+    assert [content[0] for content in words(found)] == list(expected)
+    assert [await talk.messages.get(row.id) for row in found.items] == found.items
+
+
+async def test_what_is_found_is_paged_by_key(talk):
+    rows = await talk.say(*(f"{number} same words" for number in range(60)))
+    await talk.say("other words")
+    first = await talk.messages.search("same", limit=25)
+    second = await talk.messages.search("same", limit=30, cursor=first.next_cursor)
+    third = await talk.messages.search("same", cursor=second.next_cursor)
+    assert [*words(first), *words(second), *words(third)] == words(rows)[::-1]
+    assert third.next_cursor is None
+    assert len(words(await talk.messages.search("same", limit=500))) == 60
+    with pytest.raises(InvalidCursor):
+        await talk.messages.search("other", cursor=first.next_cursor)
+
+
+async def test_the_words_of_another_company_are_not_found(talk):
+    await talk.say("the recipe of the bakery")
+    other = await new_company(talk.db)
+    assert words(await talk.db.company(other).messages.search("recipe")) == []
+    async with talk.db.tenant(other) as tenant:
+        assert words(await tenant.messages.search("recipe")) == []
+
+
+async def test_messages_are_found_by_the_words_they_have_now(talk):
+    first, second = await talk.say("an old word", "an old saying")
+    await talk.messages.edit(first.id, "a new word")
+    await talk.messages.redact(second.id)
+    assert words(await talk.messages.search("old")) == []
+    assert words(await talk.messages.search("new")) == ["a new word"]
+
+
 # Writing many.
 
 

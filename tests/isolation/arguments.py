@@ -88,6 +88,7 @@ _BY_NAME: dict[str, Any] = {
     "limit": 25,
     "messages": [{"role": "user", "content": "said by us"}],
     "moment": NOON + dt.timedelta(days=36_500),
+    "query": "content",
     "script_url": "https://example.com/widget.js",
     "term": "e",
     "timezone": "Europe/Paris",

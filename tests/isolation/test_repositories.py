@@ -28,7 +28,7 @@ EXPECTED = {
     "invitations": 4,
     "knowledge": 13,
     "knowledge_chunks": 7,
-    "messages": 13,
+    "messages": 14,
     "packages": 6,
     "plans": 6,
     "users": 10,

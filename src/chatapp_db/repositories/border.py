@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pydantic_core import SchemaValidator
 
 __all__ = [
+    "TERM_LENGTH",
     "as_company_id",
     "as_id",
     "as_member",
@@ -34,7 +35,7 @@ E = TypeVar("E", bound=StrEnum)
 _INT4_MAX = 2**31 - 1
 _SLUG = re.compile("[a-z0-9](-?[a-z0-9])*")
 _SLUG_LENGTH = 100
-_TERM_LENGTH = 200
+TERM_LENGTH = 200
 _WILDCARD = re.compile(r"[%_\\]")
 
 _CHECKERS: dict[type[Any], SchemaValidator] = {}
@@ -98,7 +99,7 @@ def as_text(field: str, value: str, max_length: int) -> str:
 
 def as_term(value: str) -> str:
     """Take what is searched for, written so that a LIKE takes no character of it for a wildcard."""
-    return _WILDCARD.sub(r"\\\g<0>", as_text("term", value, _TERM_LENGTH))
+    return _WILDCARD.sub(r"\\\g<0>", as_text("term", value, TERM_LENGTH))
 
 
 def checked(kind: type[V], values: Mapping[str, Any]) -> V:

@@ -1,4 +1,4 @@
-"""What was said in a conversation, read back: around a message, for a model, and what it cost."""
+"""What was said, read back: around a message, for a model, by its words, and what it cost."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement, constant, scalar
 from chatapp_db.repositories.appending import CONVERSATION_ID
 from chatapp_db.repositories.base import is_one_of, owned, table_of
-from chatapp_db.repositories.border import as_id, as_moment
+from chatapp_db.repositories.border import TERM_LENGTH, as_id, as_moment, as_text
 from chatapp_db.repositories.keyset import Order, Step, cut_both_ways, seal_step, unseal_step
 from chatapp_db.repositories.operations import TenantOperations
-from chatapp_db.repositories.paging import Page, as_limit, limit_of, rung
+from chatapp_db.repositories.paging import Page, as_limit, cut, limit_of, rung, seal, unseal
 from chatapp_db.rows import MessageRow
 from chatapp_db.schema import Conversation, ConversationStatus, Message
 
@@ -98,6 +98,26 @@ class TranscriptOperations(TenantOperations[MessageRow]):
             _recent(rung(as_limit(limit)), budgeted=max_tokens is not None), **parameters
         )
         return rows[:limit][::-1]
+
+    @operation
+    async def search(self, query: str, *, limit: int = 25, cursor: str | None = None) -> Page[MessageRow]:
+        """Find messages by their words, the newest first, private notes too.
+
+        ``query`` is what people type into a search box: words that all must occur, ``"a phrase"``, ``or``,
+        ``-without``. Words are taken as they are written, in any language and case; of a message its first
+        65,536 characters are looked at. A query that only excludes finds nothing.
+
+        Raises InvalidValue, InvalidCursor for a cursor of another company or query.
+        """
+        words = as_text("query", query, TERM_LENGTH)
+        shape = f"message.search.{words}"
+        start: tuple[Any, ...] = (None, None)
+        if cursor is not None:
+            start = unseal(self._company_id, shape, cursor, [datetime, UUID])
+        rows = await self._fetch(
+            _search(rung(as_limit(limit))), query=words, **_NEWEST_FIRST.parameters(start)
+        )
+        return cut(rows, limit, lambda last: seal(self._company_id, shape, [last.created_at, last.id]))
 
     @operation
     async def tokens_used(self, since: datetime, until: datetime) -> int:
@@ -182,6 +202,19 @@ def _recent(rows: int, *, budgeted: bool) -> Statement[MessageRow]:
         .order_by(counted.c.created_at.desc(), counted.c.id.desc())
     )
     return Statement(query, MessageRow)
+
+
+@cache
+def _search(rows: int) -> Statement[MessageRow]:
+    """Ask the one function that may use the index of words, and read what it found below the policies."""
+    query = sa.bindparam("query", type_=sa.Text())
+    found: Any = (
+        sa.func.chatapp_search_messages(query, *_NEWEST_FIRST.binds(_c), limit_of(rows))
+        .table_valued(*(sa.column(name, _c[name].type) for name in ("id", "created_at")))
+        .render_derived("found")
+    )
+    messages = sa.select(*_c).join_from(found, _messages, sa.and_(owned(_messages), _c.id == found.c.id))
+    return Statement(messages.order_by(*(column.desc() for column in _KEY)), MessageRow)
 
 
 @cache

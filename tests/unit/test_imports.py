@@ -34,7 +34,7 @@ for part in ("cli", "demo", "testing", "fastapi", "__main__"):
 MAY_IMPORT["chatapp_db"] = ABOVE
 ONLY_HERE_MIGRATIONS_SEE_TABLES = {"migrations/env.py", "migrations/check.py"}
 SHARED_BY_REPOSITORIES = {
-    "__init__", "base", "border", "keyset", "operations", "paging", "passages", "subscriptions",
+    "__init__", "base", "border", "catalogue", "keyset", "operations", "paging", "passages", "subscriptions",
     "appending", "inbox", "lifecycle", "queue", "reading", "tagging", "transcript",
 }  # fmt: skip
 

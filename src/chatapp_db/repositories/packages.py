@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
 from uuid import UUID
 
-import sqlalchemy as sa
 from typing_extensions import Unpack
 
 from chatapp_db.execution.operation import operation
-from chatapp_db.execution.statement import Statement
 from chatapp_db.repositories.base import Entity
-from chatapp_db.repositories.border import as_slug
+from chatapp_db.repositories.catalogue import CatalogueOperations
 from chatapp_db.repositories.operations import (
     AsyncioPlatformRepository,
     AsyncioRepository,
     BlockingPlatformRepository,
     BlockingRepository,
-    Operations,
 )
-from chatapp_db.repositories.paging import LIMITS, limit_of
 from chatapp_db.rows import AgentPackageChanges, AgentPackageRow, AgentPackageValues
 from chatapp_db.schema import AgentPackage
 
@@ -33,23 +28,11 @@ __all__ = [
 ]
 
 
-class PackageOperations(Operations[AgentPackageRow]):
+class PackageOperations(CatalogueOperations[AgentPackageRow]):
     """The packages, which every company may read."""
 
     entity = Entity(AgentPackage, AgentPackageRow, "package")
-
-    @operation
-    async def by_slug(self, slug: str) -> AgentPackageRow:
-        """Give the package of a slug.
-
-        Raises NotFound.
-        """
-        return await self._one(_by_slug(), slug=as_slug("slug", slug))
-
-    @operation
-    async def active(self) -> list[AgentPackageRow]:
-        """List the packages that are offered, by name."""
-        return await self._fetch(_active())
+    _listed_by = ("name", "slug")
 
 
 class PackageRepository(PackageOperations, BlockingRepository):
@@ -94,17 +77,3 @@ class PlatformPackageRepository(PlatformPackageOperations, BlockingPlatformRepos
 
 class AsyncPlatformPackageRepository(PlatformPackageOperations, AsyncioPlatformRepository):
     """The packages as the platform keeps them, awaited."""
-
-
-@cache
-def _by_slug() -> Statement[AgentPackageRow]:
-    c = PackageOperations.entity.table.c
-    return Statement(sa.select(*c).where(c.slug == sa.bindparam("slug", type_=c.slug.type)), AgentPackageRow)
-
-
-@cache
-def _active() -> Statement[AgentPackageRow]:
-    """Offers are made by hand: there are as many as a page holds, not thousands."""
-    c = PackageOperations.entity.table.c
-    query = sa.select(*c).where(c.is_active).order_by(c.name, c.slug).limit(limit_of(LIMITS[-1]))
-    return Statement(query, AgentPackageRow)

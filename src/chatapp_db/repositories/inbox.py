@@ -17,7 +17,7 @@ from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement
 from chatapp_db.repositories.base import is_one_of, owned, table_of
 from chatapp_db.repositories.border import as_id, as_member
-from chatapp_db.repositories.keyset import Order, Step, cut_both_ways, seal_step, unseal_step
+from chatapp_db.repositories.keyset import Cursors, Order, Step
 from chatapp_db.repositories.lifecycle import CONVERSATIONS, OPEN, as_priority
 from chatapp_db.repositories.operations import TenantOperations
 from chatapp_db.repositories.paging import Page, as_limit, rung
@@ -129,31 +129,18 @@ class InboxOperations(TenantOperations[ConversationRow]):
         Raises InvalidValue, InvalidCursor for a cursor of another company or list.
         """
         filters = _filters(channel, agent_id, tags, priority)
-        form = _Form(
-            as_member("view", InboxView, view),
-            None if status is None else as_member("status", ConversationStatus, status),
-            as_member("sort", InboxSort, sort),
-            of_a_person=user_id is not None,
-            filtered=bool(filters),
-        )
+        form = _form(view, status, sort, of_a_person=user_id is not None, filtered=bool(filters))
         parameters: dict[str, Any] = asdict(filters) if form.filtered else {}
         if user_id is not None:
             parameters["user_id"] = as_id("user_id", user_id)
-        elif form.view is InboxView.MINE:
-            raise InvalidValue("user_id", "say whose inbox it is")
-        order = _ORDERS[form.sort]
         shape = f"conversation.inbox.{form}.{filters}.{user_id}"
-        step = None
+        cursors = Cursors[InboxItem](self._company_id, shape, _ORDERS[form.sort])
+        step: Step | None = None
         if cursor is not None:
-            kinds = [_KINDS[name] for name in order.columns]
-            step, key = unseal_step(self._company_id, shape, cursor, kinds)
-            parameters.update(order.parameters(key))
+            step, start = cursors.start(cursor)
+            parameters.update(start)
         items = await self._fetch(_inbox(form, step, rung(as_limit(limit))), **parameters)
-
-        def cursor_at(way: Step, item: InboxItem) -> str:
-            return seal_step(self._company_id, shape, way, [getattr(item, name) for name in order.columns])
-
-        return cut_both_ways(items, limit, step, cursor_at)
+        return cursors.cut(items, limit, step)
 
     @operation
     async def inbox_counts(self, user_id: UUID) -> InboxCounts:
@@ -162,6 +149,21 @@ class InboxOperations(TenantOperations[ConversationRow]):
         Reads what is open, not what was ever written. Raises InvalidValue.
         """
         return await self._one(_inbox_counts(), user_id=as_id("user_id", user_id))
+
+
+def _form(
+    view: InboxView, status: ConversationStatus | None, sort: InboxSort, *, of_a_person: bool, filtered: bool
+) -> _Form:
+    form = _Form(
+        as_member("view", InboxView, view),
+        None if status is None else as_member("status", ConversationStatus, status),
+        as_member("sort", InboxSort, sort),
+        of_a_person,
+        filtered,
+    )
+    if form.view is InboxView.MINE and not of_a_person:
+        raise InvalidValue("user_id", "say whose inbox it is")
+    return form
 
 
 def _filters(
@@ -178,15 +180,9 @@ def _filters(
 # The page.
 
 _ORDERS = {
-    InboxSort.LAST_ACTIVITY: Order(("last_message_at", "id"), descending=True),
-    InboxSort.WAITING_LONGEST: Order(("waiting_since", "id"), descending=False),
-    InboxSort.PRIORITY: Order(("priority", "last_message_at", "id"), descending=True),
-}
-_KINDS: dict[str, type] = {
-    "last_message_at": datetime,
-    "waiting_since": datetime,
-    "priority": int,
-    "id": UUID,
+    InboxSort.LAST_ACTIVITY: Order({"last_message_at": datetime, "id": UUID}, descending=True),
+    InboxSort.WAITING_LONGEST: Order({"waiting_since": datetime, "id": UUID}, descending=False),
+    InboxSort.PRIORITY: Order({"priority": int, "last_message_at": datetime, "id": UUID}, descending=True),
 }
 
 _NEVER = sa.literal_column("'infinity'::timestamptz", _c.waiting_since.type)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from chatapp_db.repositories.paging import Page, limit_of, seal, unseal
 
-__all__ = ["Order", "Step", "cut_both_ways", "seal_step", "unseal_step"]
+__all__ = ["Cursors", "Order", "Step"]
 
 Item = TypeVar("Item")
 
@@ -26,9 +26,9 @@ class Step(StrEnum):
 
 @dataclass(frozen=True)
 class Order:
-    """The columns a list is ordered by, all of them one way, and the last of them unique."""
+    """The columns a list is ordered by with their kinds, all of them one way, and the last of them unique."""
 
-    columns: tuple[str, ...]
+    columns: Mapping[str, type]
     descending: bool
 
     def binds(self, columns: Mapping[str, Any]) -> list[sa.BindParameter[Any]]:
@@ -57,33 +57,36 @@ class Order:
         return self.descending != (step is Step.PREVIOUS)
 
 
-def seal_step(company_id: UUID | None, shape: str, step: Step, key: Sequence[Any]) -> str:
-    """Make a cursor that leads one of the two ways."""
-    return seal(company_id, shape, [step, *key])
+@dataclass(frozen=True)
+class Cursors(Generic[Item]):
+    """The cursors of one list of one company, which fit no other."""
 
+    company_id: UUID | None
+    shape: str
+    order: Order
 
-def unseal_step(
-    company_id: UUID | None, shape: str, cursor: str, kinds: Sequence[type]
-) -> tuple[Step, tuple[Any, ...]]:
-    """Read such a cursor back.
+    def at(self, step: Step, row: Item) -> str:
+        """Make the cursor that leads one of the two ways from a row."""
+        key = [getattr(row, name) for name in self.order.columns]
+        return seal(self.company_id, self.shape, [step, *key])
 
-    Raises InvalidCursor for one that is damaged or belongs to another company or list.
-    """
-    step, *key = unseal(company_id, shape, cursor, [Step, *kinds])
-    return step, tuple(key)
+    def start(self, cursor: str) -> tuple[Step, dict[str, Any]]:
+        """Read a cursor back: which way it leads, and the parameters to read on with.
 
+        Raises InvalidCursor for one that is damaged or belongs to another company or list.
+        """
+        step, *key = unseal(self.company_id, self.shape, cursor, [Step, *self.order.columns.values()])
+        return step, self.order.parameters(key)
 
-def cut_both_ways(
-    rows: list[Item], limit: int, step: Step | None, cursor_at: Callable[[Step, Item], str]
-) -> Page[Item]:
-    """Cut a page from what was read for it, in the order it was read; a step leads from a page that was."""
-    items, more = rows[:limit], len(rows) > limit
-    before, after = step is Step.NEXT, more
-    if step is Step.PREVIOUS:
-        items.reverse()
-        before, after = more, True
-    return Page(
-        items,
-        cursor_at(Step.NEXT, items[-1]) if items and after else None,
-        cursor_at(Step.PREVIOUS, items[0]) if items and before else None,
-    )
+    def cut(self, rows: list[Item], limit: int, step: Step | None) -> Page[Item]:
+        """Cut a page from what was read for it, in the order it was read; a step leads from a page."""
+        items, more = rows[:limit], len(rows) > limit
+        before, after = step is Step.NEXT, more
+        if step is Step.PREVIOUS:
+            items.reverse()
+            before, after = more, True
+        return Page(
+            items,
+            self.at(Step.NEXT, items[-1]) if items and after else None,
+            self.at(Step.PREVIOUS, items[0]) if items and before else None,
+        )

@@ -15,7 +15,7 @@ from chatapp_db.execution.statement import Statement, constant, scalar
 from chatapp_db.repositories.appending import CONVERSATION_ID
 from chatapp_db.repositories.base import is_one_of, owned, table_of
 from chatapp_db.repositories.border import TERM_LENGTH, as_id, as_moment, as_text
-from chatapp_db.repositories.keyset import Order, Step, cut_both_ways, seal_step, unseal_step
+from chatapp_db.repositories.keyset import Cursors, Order, Step
 from chatapp_db.repositories.operations import TenantOperations
 from chatapp_db.repositories.paging import Page, as_limit, cut, limit_of, rung, seal, unseal
 from chatapp_db.rows import MessageRow
@@ -27,7 +27,7 @@ _conversations = table_of(Conversation)
 _messages = table_of(Message)
 _c = _messages.c
 
-_NEWEST_FIRST = Order(("created_at", "id"), descending=True)
+_NEWEST_FIRST = Order({"created_at": datetime, "id": UUID}, descending=True)
 _KEY = [_c.created_at, _c.id]
 _CHARACTERS_PER_TOKEN = 4
 _INT4_MAX = 2**31 - 1
@@ -56,27 +56,24 @@ class TranscriptOperations(TenantOperations[MessageRow]):
         Raises InvalidCursor, InvalidValue.
         """
         shape = f"message.history.{as_id('conversation_id', conversation_id)}"
+        cursors = Cursors[MessageRow](self._company_id, shape, _NEWEST_FIRST)
         parameters: dict[str, Any] = {"conversation_id": conversation_id}
         beside = {"before": before, "after": after, "around": around}
         named = {name: as_id(name, one) for name, one in beside.items() if one is not None}
         if len(named) + (cursor is not None) > 1:
             raise InvalidValue(next(iter(named)), "give one of before, after, around and cursor")
-
-        def cursor_at(step: Step, row: MessageRow) -> str:
-            return seal_step(self._company_id, shape, step, [row.created_at, row.id])
-
         if around is not None:
             found = await self._fetch(_around(rung(as_limit(limit))), **parameters, message_id=around)
-            return _centred(found, around, limit, cursor_at)
+            return _centred(found, around, limit, cursors)
         step: Step | None = None
         if cursor is not None:
-            step, key = unseal_step(self._company_id, shape, cursor, [datetime, UUID])
-            parameters.update(_NEWEST_FIRST.parameters(key))
+            step, start = cursors.start(cursor)
+            parameters.update(start)
         for name, message_id in named.items():
             step = Step.NEXT if name == "before" else Step.PREVIOUS
             parameters["message_id"] = message_id
         statement = _history(step, rung(as_limit(limit)), beside=bool(named))
-        return cut_both_ways(await self._fetch(statement, **parameters), limit, step, cursor_at)
+        return cursors.cut(await self._fetch(statement, **parameters), limit, step)
 
     @operation
     async def recent_for_llm(
@@ -130,7 +127,7 @@ class TranscriptOperations(TenantOperations[MessageRow]):
         return await self._one(_tokens_used(), since=since, until=until)
 
 
-def _centred(rows: list[MessageRow], id: UUID, limit: int, cursor_at: Any) -> Page[MessageRow]:
+def _centred(rows: list[MessageRow], id: UUID, limit: int, cursors: Cursors[MessageRow]) -> Page[MessageRow]:
     """Cut a page so that the message stands in its middle, unless the conversation ends before."""
     place = next((place for place, row in enumerate(rows) if row.id == id), 0)
     first = max(0, min(place - (limit - 1) // 2, len(rows) - limit))
@@ -138,8 +135,8 @@ def _centred(rows: list[MessageRow], id: UUID, limit: int, cursor_at: Any) -> Pa
     more = first + limit < len(rows)
     return Page(
         items,
-        cursor_at(Step.NEXT, items[-1]) if more else None,
-        cursor_at(Step.PREVIOUS, items[0]) if first else None,
+        cursors.at(Step.NEXT, items[-1]) if more else None,
+        cursors.at(Step.PREVIOUS, items[0]) if first else None,
     )
 
 

@@ -77,6 +77,7 @@ if typing.TYPE_CHECKING:
     from chatapp_db.repositories.reading import Side
     from chatapp_db.repositories.subscriptions import CompanyUsage
     from chatapp_db.repositories.widget import company_of
+    from chatapp_db.retrying import retry
     from chatapp_db.schema.enums import (
         AgentStatus,
         AgentType,
@@ -177,6 +178,7 @@ __all__ = [
     "include_object",
     "migrate",
     "plan",
+    "retry",
     "seed",
     "status",
     "tenant_scope",
@@ -250,6 +252,7 @@ _HOMES = {
     "repositories.reading": ("Side",),
     "repositories.subscriptions": ("CompanyUsage",),
     "repositories.widget": ("company_of",),
+    "retrying": ("retry",),
     "schema.enums": (
         "AgentStatus",
         "AgentType",

@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from typing import Any, assert_type
 from uuid import UUID
 
-from chatapp_db import Difference, MigrationReport, Status, check, migrate, plan, status
+from chatapp_db import Difference, MigrationReport, Status, check, migrate, plan, retry, status
 from chatapp_db.database import AsyncDatabase, Database
 from chatapp_db.repositories.conversations import InboxItem
 from chatapp_db.repositories.paging import Page
@@ -49,3 +49,18 @@ def migrations(url: str) -> None:
     assert_type(status(url), Status)
     assert_type(check(url), list[Difference])
     assert_type(plan(), str)
+
+
+@retry(attempts=2)
+def tried(count: int, *, name: str) -> list[str]:
+    return [name] * count
+
+
+@retry()
+async def tried_awaited(count: int) -> int:
+    return count
+
+
+async def retries() -> None:
+    assert_type(tried(2, name="a"), list[str])
+    assert_type(await tried_awaited(2), int)

@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "encryption": {"errors"},
     "vectors": {"errors", "execution", "address", "identity"},
     "embedded": {"errors"},
+    "retrying": {"errors"},
     "telemetry": {"errors"},
     "schema": {"errors"},
     "rows": {"errors", "schema"},
@@ -28,7 +29,7 @@ MAY_IMPORT = {
 }  # fmt: skip
 MAY_IMPORT["knowledge"] = MAY_IMPORT["database"] | {"database", "vectors"}
 MAY_IMPORT["seed"] = MAY_IMPORT["database"] | {"database"}
-ABOVE = MAY_IMPORT["knowledge"] | {"knowledge", "seed", "migrations", "chatapp_db"}
+ABOVE = MAY_IMPORT["knowledge"] | {"knowledge", "retrying", "seed", "migrations", "chatapp_db"}
 for part in ("cli", "demo", "testing", "fastapi", "__main__"):
     MAY_IMPORT[part] = ABOVE | {"cli", "demo"}
 MAY_IMPORT["chatapp_db"] = ABOVE

@@ -34,7 +34,8 @@ def lint(session: nox.Session) -> None:
     install(session, "--editable", ".", "ruff")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
-    session.run("python", "tools/generate_rows.py", "--check")
+    for generator in sorted(Path("tools").glob("generate_*.py")):
+        session.run("python", str(generator), "--check")
 
 
 @nox.session

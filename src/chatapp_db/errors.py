@@ -20,6 +20,13 @@
     ├── SchemaOutOfDate, SchemaAhead, UnknownRevision, MigrationLockTimeout, RolesMissing
     ├── MissingExtra                 an optional part is not installed
     ├── EmbeddedServerError
+    ├── EncryptionError              a secret cannot be sealed or opened; nothing of it is told
+    │   ├── NoEncryptionKey          none is configured, and plain text is never stored
+    │   ├── UnknownKey               sealed with a key that the ring does not have
+    │   ├── KeyUnavailable           retryable: the callback that gives the keys failed
+    │   ├── InvalidEnvelope          what is stored is no sealed value
+    │   └── BrokenSeal               altered, or moved to another row, column or company
+    ├── InvalidSignature             a webhook call is not from whom it says, or is an old one
     ├── VectorStoreError
     │   ├── VectorStoreUnavailable   retryable
     │   ├── CollectionMismatch, TenantIsolationError, NotSupported, ExtensionUnavailable
@@ -34,17 +41,23 @@ from __future__ import annotations
 from typing import ClassVar
 
 __all__ = [
+    "BrokenSeal",
     "ChatAppDbError",
     "CollectionMismatch",
     "Conflict",
     "EmbeddedServerError",
+    "EncryptionError",
     "ExtensionUnavailable",
     "InternalError",
     "InvalidCursor",
+    "InvalidEnvelope",
     "InvalidReference",
+    "InvalidSignature",
     "InvalidValue",
+    "KeyUnavailable",
     "MigrationLockTimeout",
     "MissingExtra",
+    "NoEncryptionKey",
     "NotFound",
     "NotPermitted",
     "NotSupported",
@@ -59,6 +72,7 @@ __all__ = [
     "TenantIsolationError",
     "TransactionRolledBack",
     "Unavailable",
+    "UnknownKey",
     "UnknownRevision",
     "VectorStoreError",
     "VectorStoreUnavailable",
@@ -195,6 +209,50 @@ class MissingExtra(ChatAppDbError):
 
 class EmbeddedServerError(ChatAppDbError):
     """The embedded PostgreSQL could not be started or stopped."""
+
+
+class EncryptionError(ChatAppDbError):
+    """A secret cannot be sealed or opened; no error of these shows any of it, nor of a key."""
+
+
+class NoEncryptionKey(EncryptionError):
+    """No key is configured, and a secret is never stored as plain text: give the Database its ``keys``."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__ or "")
+
+
+class UnknownKey(EncryptionError):
+    """The secret was sealed with a key that the ring does not have: an old key left it too early."""
+
+    def __init__(self, kid: str) -> None:
+        self.kid = kid
+        super().__init__(f"the key ring has no key {kid!r}")
+
+
+class KeyUnavailable(EncryptionError):
+    """The callback that gives the keys failed, or gave what is no key."""
+
+    retryable = True
+
+    def __init__(self, kid: str, reason: str) -> None:
+        self.kid = kid
+        super().__init__(f"the key {kid!r} could not be had: {reason}")
+
+
+class InvalidEnvelope(EncryptionError):
+    """What is stored is no sealed value, or one of a later release."""
+
+
+class BrokenSeal(EncryptionError):
+    """The secret was altered since it was sealed, or belongs to another row, column or company."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__ or "")
+
+
+class InvalidSignature(ChatAppDbError):
+    """A webhook call is not signed by whom it says, was altered, or is an old one."""
 
 
 class VectorStoreError(ChatAppDbError):

@@ -110,7 +110,7 @@ _HOMES = {
         "UserRole",
         "UserStatus",
     ),
-    "seed": ("aseed", "seed"),
+    "seeding": ("aseed", "seed"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -120,7 +120,7 @@ from chatapp_db.schema.enums import (
     UserRole as UserRole,
     UserStatus as UserStatus,
 )
-from chatapp_db.seed import (
+from chatapp_db.seeding import (
     aseed as aseed,
     seed as seed,
 )

@@ -10,7 +10,7 @@ import pytest
 from chatapp_db.errors import InvalidReference, NotFound
 from chatapp_db.migrations import migrate
 from chatapp_db.schema import metadata
-from chatapp_db.seed import aseed, seed
+from chatapp_db.seeding import aseed, seed
 from tests.rows import new_agent, new_company, new_conversation, new_customer
 from tests.unit.test_schema_source import INDEXED, SOURCE_COLUMNS
 from tests.worlds import settled, unwrapped

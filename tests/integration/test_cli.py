@@ -14,7 +14,7 @@ from chatapp_db.cli import main
 from chatapp_db.cli.outcome import line
 from chatapp_db.errors import Unavailable
 from chatapp_db.migrations.names import lock_key
-from chatapp_db.seed import DEVELOPER_EMAIL
+from chatapp_db.seeding import DEVELOPER_EMAIL
 
 NOBODY_LISTENS = "postgresql://someone:hush-hush@127.0.0.1:1/chatapp"
 

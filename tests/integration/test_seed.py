@@ -11,7 +11,7 @@ import pytest
 
 from chatapp_db.errors import NotFound
 from chatapp_db.schema import PlanType, UserRole
-from chatapp_db.seed import DEVELOPER_EMAIL, PACKAGES, PLANS, Seeded, aseed, seed
+from chatapp_db.seeding import DEVELOPER_EMAIL, PACKAGES, PLANS, Seeded, aseed, seed
 from tests.worlds import Awaited
 
 ALL = Seeded(plans=4, packages=4, admins=0)
@@ -87,7 +87,7 @@ def test_the_seed_says_what_it_did():
 @pytest.mark.slow
 def test_eight_processes_may_seed_at_once(login_url, database_url):
     program = (
-        "import sys; from chatapp_db import Database; from chatapp_db.seed import seed\n"
+        "import sys; from chatapp_db import Database; from chatapp_db.seeding import seed\n"
         "with Database(sys.argv[1]) as db:\n"
         "    print('ready', flush=True); sys.stdin.readline()\n"
         "    done = seed(db, dev=True); print(done.plans, done.packages, done.admins)"

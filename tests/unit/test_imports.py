@@ -28,8 +28,8 @@ MAY_IMPORT = {
     "scopes": {"errors", "address", "execution", "encryption", "schema", "rows", "repositories", "telemetry"},
 }  # fmt: skip
 MAY_IMPORT["knowledge"] = MAY_IMPORT["database"] | {"database", "vectors"}
-MAY_IMPORT["seed"] = MAY_IMPORT["database"] | {"database"}
-ABOVE = MAY_IMPORT["knowledge"] | {"knowledge", "retrying", "seed", "migrations", "chatapp_db"}
+MAY_IMPORT["seeding"] = MAY_IMPORT["database"] | {"database"}
+ABOVE = MAY_IMPORT["knowledge"] | {"knowledge", "retrying", "seeding", "migrations", "chatapp_db"}
 for part in ("cli", "demo", "testing", "fastapi", "__main__"):
     MAY_IMPORT[part] = ABOVE | {"cli", "demo"}
 MAY_IMPORT["chatapp_db"] = ABOVE

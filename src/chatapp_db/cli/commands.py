@@ -83,7 +83,7 @@ def seed(
     Safe to run again, and from several machines at once; what an operator has changed stays.
     """
     from chatapp_db.database import Database
-    from chatapp_db.seed import seed as sow
+    from chatapp_db.seeding import seed as sow
 
     with Database(url, schema=schema) as db:
         typer.echo(sow(db, dev=dev))

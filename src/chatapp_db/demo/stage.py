@@ -26,7 +26,7 @@ from chatapp_db.embedded import EmbeddedServer
 from chatapp_db.migrations import migrate
 from chatapp_db.rows import DailyAnalyticsRow
 from chatapp_db.schema import AgentStatus, AgentType
-from chatapp_db.seed import seed
+from chatapp_db.seeding import seed
 
 __all__ = ["DemoSettings", "perform"]
 

@@ -102,6 +102,28 @@ async def test_a_failure_below_the_host_s_savepoint_is_undone_with_it(session, c
     assert await customers.count() == 2
 
 
+async def test_the_first_call_of_a_transaction_belongs_to_it(session, customers, companies):
+    for number in (1, 2):
+        await customers.update(companies.left, name=f"Renamed {number}")
+        await session.rollback()
+    assert (await customers.get(companies.left)).name == str(companies.left)
+    await session.commit()
+    await customers.update(companies.left, name="Renamed")
+    await session.commit()
+    assert (await customers.get(companies.left)).name == "Renamed"
+
+
+async def test_a_transaction_begins_in_the_host_s_modes(session, customers):
+    modes = {"isolation_level": "SERIALIZABLE", "postgresql_readonly": True, "postgresql_deferrable": True}
+    for _ in range(2):
+        await session.connection(execution_options=modes)
+        await customers.count()
+        names = ("transaction_isolation", "transaction_read_only", "transaction_deferrable")
+        found = [await session.scalar(sa.text(f"SHOW {name}")) for name in names]
+        assert found == ["serializable", "on", "on"]
+        await session.rollback()
+
+
 async def test_another_company_s_rows_are_not_there(world, session, companies):
     other = world.bound(CustomerRepository, AsyncCustomerRepository, session, companies.right)
     assert await other.find(companies.left) is None

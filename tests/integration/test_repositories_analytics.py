@@ -262,7 +262,7 @@ def test_a_roll_up_reads_by_index_what_the_day_needs(raw):
     statement = _rollup()
     bound = statement.bind({"company_id": company_id, "date": DAY, "new_id": uuid4()})
     explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.text}"
-    nodes = list(scans(raw.execute(explain, bound).fetchone()[0][0]["Plan"]))
+    nodes = list(scans(psycopg.RawCursor(raw).execute(explain, bound).fetchone()[0][0]["Plan"]))
     for table, most in {"chatapp_conversations": 1000, "chatapp_messages": 5000}.items():
         of_table = [node for node in nodes if node.get("Relation Name") == table]
         assert of_table

@@ -192,7 +192,8 @@ def test_what_stays_is_told_from_what_changes_by_hash(database_url):
     statement = replace()
     arguments = {"company_id": uuid4(), "source_id": uuid4(), **incoming(uuid4(), passages("a"))}
     with psycopg.connect(database_url) as connection:
-        plan = connection.execute(f"EXPLAIN {statement.text}", statement.bind(arguments)).fetchall()
+        cursor = psycopg.RawCursor(connection)
+        plan = cursor.execute(f"EXPLAIN {statement.text}", statement.bind(arguments)).fetchall()
     assert "hashed SubPlan" in str(plan)
 
 

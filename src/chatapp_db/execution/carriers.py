@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from threading import Lock
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -18,6 +18,7 @@ from chatapp_db.execution.statement import Statement
 __all__ = ["Carrier", "SingleCalls", "Transaction"]
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class Carrier(Protocol):
@@ -43,20 +44,16 @@ class SingleCalls:
 
         A write whose connection is lost or whose task is cancelled has an unknown outcome.
         """
-        bound = statement.bind(parameters)
-        entrance, wire = self._entrance, self._entrance.wire
+        question = statement.text, statement.bind(parameters)
+        entrance = self._entrance
         pooled = await entrance.acquire()
         try:
             line = await entrance.line(pooled)
             prologue = line.prologue(platform=self._platform)
-            commands = [(line.opening, *message) for message in prologue.single(self._company_id)]
-            commands.append((line.main, statement.text, bound))
-            commands.extend((line.opening, *message) for message in prologue.end())
-            await wire.pipeline(pooled.driver_connection, commands, line.prepare)
-            records = await wire.fetch(line.main)
+            records = await line.ask(question, prologue.single(self._company_id), prologue.end())
         except BaseException as error:  # noqa: BLE001  # an interrupted call leaves its connection behind too
             await entrance.fail(pooled, error)
-        await wire.release(pooled)
+        await entrance.wire.release(pooled)
         return statement.rows(records)
 
 
@@ -81,29 +78,28 @@ class Transaction:
         pooled = await entrance.acquire()
         try:
             line = await entrance.line(pooled)
-            opening = line.prologue(platform=self._platform).begin(self._company_id)
-            await entrance.wire.execute(line.opening, opening, None, False)
+            await line.command(line.prologue(platform=self._platform).begin(self._company_id))
         except BaseException as error:  # noqa: BLE001  # an interrupted call leaves its connection behind too
             await entrance.fail(pooled, error)
         self._opened = pooled, line
 
     async def fetch(self, statement: Statement[R], parameters: Mapping[str, Any]) -> list[R]:
         """Run a statement in the transaction; after one that failed only ``end`` or a savepoint helps."""
-        records = await self._run(statement.text, statement.bind(parameters))
-        return statement.rows(records)
+        question = statement.text, statement.bind(parameters)
+        return statement.rows(await self._alone(lambda line: line.ask(question)))
 
     async def savepoint(self) -> str:
         """Mark a point to come back to."""
         self._savepoints += 1
         name = f"chatapp_{self._savepoints}"
-        await self._run(f"SAVEPOINT {name}")
+        await self._command(f"SAVEPOINT {name}")
         return name
 
     async def end_savepoint(self, name: str, error: BaseException | None) -> None:
         """Keep what came after the point, or undo it."""
         if error is not None:
-            await self._run(f"ROLLBACK TO SAVEPOINT {name}")
-        await self._run(f"RELEASE SAVEPOINT {name}")
+            await self._command(f"ROLLBACK TO SAVEPOINT {name}")
+        await self._command(f"RELEASE SAVEPOINT {name}")
 
     async def end(self, error: BaseException | None) -> None:
         """Commit, or roll back for an error, and give the connection back.
@@ -114,22 +110,22 @@ class Transaction:
         self._opened = None
         if error is None:
             try:
-                await self._entrance.wire.execute(line.opening, "COMMIT", None, False)
-                if line.opening.statusmessage != "COMMIT":
+                if await line.command("COMMIT") != "COMMIT":
                     raise TransactionRolledBack
             except BaseException as failure:  # noqa: BLE001  # an interrupted commit too
                 await self._entrance.fail(pooled, failure)
         await self._entrance.give_back(pooled, error)
 
-    async def _run(self, text: str, bound: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        """Run a statement, or with no parameters at all a command that answers nothing."""
-        wire = self._entrance.wire
+    async def _command(self, text: str) -> None:
+        await self._alone(lambda line: line.command(text))
+
+    async def _alone(self, speak: Callable[[Line], Awaitable[T]]) -> T:
+        """Speak to the server while nobody else does."""
         _, line = self._open()
         if not self._busy.acquire(blocking=False):
             raise ScopeInUse
         try:
-            await wire.execute(line.main, text, bound, False if bound is None else line.prepare)
-            return [] if bound is None else await wire.fetch(line.main)
+            return await speak(line)
         except Exception as error:
             raise translate(error) from error
         finally:

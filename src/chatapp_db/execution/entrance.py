@@ -21,6 +21,8 @@ from chatapp_db.execution.wire import Wire
 
 __all__ = ["Entrance"]
 
+_OPEN = {TransactionStatus.INTRANS, TransactionStatus.INERROR}
+
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
@@ -69,17 +71,13 @@ class Entrance:
         raise translate(error) from error
 
     async def _recover(self, pooled: PoolProxiedConnection, error: Exception) -> None:
-        """Roll back, also where nothing is open.
-
-        psycopg believes in a statement that failed to be prepared until it sees a rollback of its own.
-        """
+        """Roll back what is open; a connection that is not clean then is closed."""
         driver: Any = pooled.driver_connection
-        try:
-            if _status(driver) is TransactionStatus.IDLE:
-                await self.wire.execute(driver.cursor(), "BEGIN", None, False)
-            await self.wire.rollback(driver)
-        except psycopg.Error as failure:
-            error = failure
+        if _status(driver) in _OPEN:
+            try:
+                await self.wire.rollback(driver)
+            except psycopg.Error as failure:
+                error = failure
         if _status(driver) is TransactionStatus.IDLE:
             await self.wire.release(pooled)
             return

@@ -87,6 +87,10 @@ def _unavailable(error: psycopg.Error) -> Unavailable:
     return Unavailable(f"the database is not available ({error.sqlstate})")
 
 
+def _forgotten(_: psycopg.Error) -> ChatAppDbError:
+    return Unavailable("the server no longer knows a prepared statement: somebody deallocated it")
+
+
 def _missing(_: psycopg.Error) -> SchemaOutOfDate:
     return SchemaOutOfDate("a table, column or type is missing: run `chatapp-db migrate`")
 
@@ -100,6 +104,7 @@ _BY_SQLSTATE: dict[str, Callable[[psycopg.Error], ChatAppDbError]] = {
     "23505": _conflict,
     "23P01": _conflict,
     "25P02": lambda _: TransactionRolledBack(),
+    "26000": _forgotten,
     "3F000": _missing,
     "40001": _serialization,
     "40P01": _serialization,

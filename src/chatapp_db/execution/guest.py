@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import PoolProxiedConnection
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from chatapp_db.errors import InvalidValue, ScopeInUse
+from chatapp_db.execution.exchange import Message
 from chatapp_db.execution.failures import translate
-from chatapp_db.execution.line import Line, line_of, new_cursor
+from chatapp_db.execution.line import Line, line_of
 from chatapp_db.execution.operation import finish
-from chatapp_db.execution.scope import DEFAULT_ACCESS, Access, Message
+from chatapp_db.execution.scope import DEFAULT_ACCESS, Access
 from chatapp_db.execution.statement import Statement
 from chatapp_db.execution.wire import ASYNCIO, BLOCKING, Wire
 
@@ -46,46 +46,41 @@ class Guest:
 
         Raises ScopeInUse inside the ``tenant_scope`` of another company.
         """
-        bound = statement.bind(parameters)
+        question = statement.text, statement.bind(parameters)
         _refuse_other_company(self._session, self._company_id)
-        pooled, line = await self._board()
+        line = await self._board()
         prologue = line.prologue()
-        main = new_cursor(pooled.driver_connection)
         try:
-            commands = [
-                *_with_cursor(pooled, prologue.enter(self._company_id)),
-                (main, statement.text, bound),
-                *_with_cursor(pooled, prologue.leave()),
-            ]
-            await self._wire.pipeline(pooled.driver_connection, commands, False)
-            return statement.rows(await self._wire.fetch(main))
+            entering = [*line.beginning(), *prologue.enter(self._company_id)]
+            records = await line.ask(question, entering, prologue.leave())
         except psycopg.Error as error:
             raise translate(error) from error
+        return statement.rows(records)
 
     async def enter(self) -> None:
         """Set the company for the host's own statements, until ``leave``."""
         _refuse_other_company(self._session, None)
-        pooled, line = await self._board()
-        await self._tell(pooled, line.prologue().enter(self._company_id))
+        line = await self._board()
+        await self._tell(line, [*line.beginning(), *line.prologue().enter(self._company_id)])
         self._session.info[_OPEN_SCOPE] = self._company_id
 
     async def leave(self, error: BaseException | None) -> None:
         """Set the host's state back; after an error its own rollback does that."""
         self._session.info.pop(_OPEN_SCOPE, None)
         if error is None:
-            pooled, line = await self._board()
-            await self._tell(pooled, line.prologue().leave())
+            line = await self._board()
+            await self._tell(line, line.prologue().leave())
 
-    async def _board(self) -> tuple[PoolProxiedConnection, Line]:
+    async def _board(self) -> Line:
         pooled = await self._wire.borrow(self._session)
         driver = pooled.driver_connection
         if not isinstance(driver, psycopg.Connection | psycopg.AsyncConnection):
             raise InvalidValue("session", f"needs psycopg 3, not {type(driver).__module__}")
-        return pooled, await line_of(self._wire, pooled, self._access)
+        return await line_of(self._wire, pooled, self._access, prepares=False)
 
-    async def _tell(self, pooled: PoolProxiedConnection, messages: list[Message]) -> None:
+    async def _tell(self, line: Line, messages: Sequence[Message]) -> None:
         try:
-            await self._wire.pipeline(pooled.driver_connection, _with_cursor(pooled, messages), False)
+            await line.tell(messages)
         except psycopg.Error as error:
             raise translate(error) from error
 
@@ -129,10 +124,3 @@ def _wire_of(session: object) -> Wire:
 def _refuse_other_company(session: Session | AsyncSession, company_id: UUID | None) -> None:
     if session.info.get(_OPEN_SCOPE, company_id) != company_id:
         raise ScopeInUse
-
-
-def _with_cursor(
-    pooled: PoolProxiedConnection, messages: list[Message]
-) -> list[tuple[Any, str, dict[str, Any]]]:
-    driver: Any = pooled.driver_connection
-    return [(driver.cursor(), *message) for message in messages]

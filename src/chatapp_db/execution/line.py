@@ -1,21 +1,24 @@
-"""What is known of one pooled connection: its cursors, the pooler behind it, what its login may do."""
+"""One pooled connection as this package uses it: what its login may do, and how it is spoken to."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 from psycopg.types.json import set_json_loads
 from sqlalchemy import PoolProxiedConnection
 
 from chatapp_db.errors import RolesMissing, RowLevelSecurityRequired, SchemaOutOfDate
+from chatapp_db.execution.exchange import Exchange, Message
 from chatapp_db.execution.scope import VERSION_TABLE, Access, Prologue
 from chatapp_db.execution.wire import Wire
 
-__all__ = ["Line", "line_of", "new_cursor"]
+__all__ = ["Line", "line_of"]
 
 _FACTS = f"""
 SELECT pg_backend_pid(), coalesce(installation.nspname, current_schema()), session_user::text,
@@ -46,23 +49,25 @@ class _Membership:
 class Line:
     """One connection as this package uses it; kept in the connection's ``info``, so it dies with it.
 
-    psycopg caches its loaders per cursor, hence two cursors for the connection's whole life.
-    ``prepare`` is False behind a pooler, which may answer the next call from another server process.
+    Behind a pooler, which may answer the next call from another server process, nothing is prepared.
     """
 
     __slots__ = (
         "_access",
         "_bypasses",
+        "_cursor",
+        "_driver",
+        "_exchange",
         "_login",
         "_memberships",
         "_prologues",
         "_schema",
-        "main",
-        "opening",
-        "prepare",
+        "_wire",
     )
 
-    def __init__(self, driver: Any, access: Access, facts: tuple[Any, ...]) -> None:
+    def __init__(
+        self, wire: Wire, driver: Any, access: Access, facts: tuple[Any, ...], *, prepares: bool
+    ) -> None:
         pid, schema, self._login, self._bypasses, *roles = facts
         self._access = access
         self._schema = access.schema or schema
@@ -74,9 +79,44 @@ class Line:
             if role is not None
         }
         self._prologues: dict[bool, Prologue] = {}
-        self.opening = new_cursor(driver)
-        self.main = new_cursor(driver)
-        self.prepare = None if driver.info.backend_pid == pid else False
+        self._wire = wire
+        self._driver = driver
+        self._cursor = driver.cursor()
+        # Registered on the cursor alone: the connection may be a host's.
+        set_json_loads(msgspec.json.decode, self._cursor)
+        pooled = driver.info.backend_pid != pid
+        threshold = driver.prepare_threshold if prepares and not pooled else None
+        self._exchange = Exchange(driver.pgconn, self._cursor, threshold)
+
+    async def tell(self, messages: Sequence[Message]) -> None:
+        """Send messages that answer nothing, in one round trip."""
+        await self._wire.wait(self._driver, self._exchange.round_trip(messages))
+
+    async def ask(
+        self, question: Message, before: Sequence[Message] = (), after: Sequence[Message] = ()
+    ) -> list[tuple[Any, ...]]:
+        """Send a question with what goes before and after it, in one round trip; give its records."""
+        exchange = self._exchange
+        results = await self._wire.wait(self._driver, exchange.round_trip([*before, question, *after]))
+        return exchange.records(results[len(before)])
+
+    async def command(self, text: str) -> str | None:
+        """Run texts that take no values and answer nothing; give what the server says it did last."""
+        await self._wire.execute(self._cursor, text)
+        status: str | None = self._cursor.statusmessage
+        return status
+
+    def beginning(self) -> list[Message]:
+        """Open the transaction that psycopg would open now, where the connection is not in autocommit."""
+        driver = self._driver
+        if driver.autocommit or driver.info.transaction_status != TransactionStatus.IDLE:
+            return []
+        modes = [
+            driver.isolation_level and f"ISOLATION LEVEL {driver.isolation_level.name.replace('_', ' ')}",
+            {True: "READ ONLY", False: "READ WRITE"}.get(driver.read_only),
+            {True: "DEFERRABLE", False: "NOT DEFERRABLE"}.get(driver.deferrable),
+        ]
+        return [(" ".join(["BEGIN", *filter(None, modes)]), ())]
 
     def prologue(self, *, platform: bool = False) -> Prologue:
         """Give the texts that open a scope.
@@ -114,22 +154,17 @@ class Line:
         warnings.warn(message, RuntimeWarning, stacklevel=2)
 
 
-async def line_of(wire: Wire, pooled: PoolProxiedConnection, access: Access) -> Line:
+async def line_of(
+    wire: Wire, pooled: PoolProxiedConnection, access: Access, *, prepares: bool = True
+) -> Line:
     """Give the line of a connection; the first use of one asks the server, once."""
     line: Line | None = pooled.info.get(access)
     if line is None:
         driver: Any = pooled.driver_connection
-        cursor = new_cursor(driver)
+        cursor = driver.cursor(row_factory=tuple_row)
         switch = "SET" if driver.info.server_version >= _SET_PRIVILEGE_SINCE else "MEMBER"
         parameters = {"app": access.app_role, "platform": access.platform_role, "switch": switch}
-        await wire.execute(cursor, _FACTS, parameters, False)
+        await wire.execute(cursor, _FACTS, parameters)
         (facts,) = await wire.fetch(cursor)
-        line = pooled.info[access] = Line(driver, access, facts)
+        line = pooled.info[access] = Line(wire, driver, access, facts, prepares=prepares)
     return line
-
-
-def new_cursor(driver: Any) -> Any:
-    """Make a cursor that reads jsonb quickly; nothing is registered on the connection, it may be a host's."""
-    cursor = driver.cursor(row_factory=tuple_row)
-    set_json_loads(msgspec.json.decode, cursor)
-    return cursor

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from psycopg import sql
 
-__all__ = ["DEFAULT_ACCESS", "SCOPED", "VERSION_TABLE", "Access", "Message", "Prologue", "RowLevelSecurity"]
+from chatapp_db.execution.exchange import Message
+
+__all__ = ["DEFAULT_ACCESS", "SCOPED", "VERSION_TABLE", "Access", "Prologue", "RowLevelSecurity"]
 
 RowLevelSecurity = Literal["require", "warn", "off"]
-
-Message = tuple[str, dict[str, Any]]
-"""A text for the driver and its parameters."""
 
 SCOPED = "chatapp.company_id"
 """The setting that row-level security reads the company from."""
@@ -58,20 +57,18 @@ class Prologue:
         self._names = [SCOPED, *settings]
         self._set_local = access.set_local
         self._begin = ["BEGIN", *(f"SET LOCAL {name} = {_value(name, settings)}" for name in settings)]
-        calls = [
-            _set(name, sql.Literal(value).as_string().replace("%", "%%")) for name, value in settings.items()
-        ]
-        self._single = f"SELECT {', '.join([_set(SCOPED, '%(company_id)s'), *calls])}"
+        calls = [_set(name, sql.Literal(value).as_string()) for name, value in settings.items()]
+        self._single = f"SELECT {', '.join([_set(SCOPED, '$1'), *calls])}"
 
     def single(self, company_id: UUID | None) -> list[Message]:
         """Open a transaction that is one pipeline; the role comes last, since it may forbid the rest."""
         if self._set_local:
-            return [(text.replace("%", "%%"), {}) for text in self._texts(company_id)]
-        return [(self._single, {"company_id": str(company_id or "")})]
+            return [(text, ()) for text in self._texts(company_id)]
+        return [(self._single, [str(company_id or "")])]
 
     def end(self) -> list[Message]:
         """Close what ``single`` opened; a pipeline without BEGIN ends by itself."""
-        return [("COMMIT", {})] if self._set_local else []
+        return [("COMMIT", ())] if self._set_local else []
 
     def begin(self, company_id: UUID | None) -> str:
         """Open a transaction that goes on, as one message; a rendered UUID needs no quoting."""
@@ -80,12 +77,12 @@ class Prologue:
     def enter(self, company_id: UUID) -> list[Message]:
         """Keep what a host's transaction has set, then set ours."""
         keep = (_set(_kept(name), f"coalesce(current_setting('{name}', true), '')") for name in self._names)
-        return [(f"SELECT {', '.join(keep)}", {}), (self._single, {"company_id": str(company_id)})]
+        return [(f"SELECT {', '.join(keep)}", ()), (self._single, [str(company_id)])]
 
     def leave(self) -> list[Message]:
         """Put a host's transaction back as ``enter`` found it; its own role first, so that it may."""
         back = (_set(name, f"current_setting('{_kept(name)}')") for name in reversed(self._names))
-        return [(f"SELECT {', '.join(back)}", {})]
+        return [(f"SELECT {', '.join(back)}", ())]
 
     def _texts(self, company_id: UUID | None) -> list[str]:
         return [*self._begin, f"SET LOCAL {SCOPED} = '{company_id or ''}'"]

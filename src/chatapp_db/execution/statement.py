@@ -30,7 +30,7 @@ __all__ = ["COMPANY", "Returning", "Statement", "company_key", "constant", "scal
 R = TypeVar("R")
 V = TypeVar("V")
 
-_DIALECT: sa.Dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its dialects untyped
+_DIALECT: sa.Dialect = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its dialects untyped
 
 COMPANY: sa.BindParameter[UUID] = sa.bindparam("company_id", type_=sa.Uuid())
 """The one bind by which a statement names its company."""
@@ -70,7 +70,8 @@ class Statement(Generic[R]):
         columns = list(construct.exported_columns)
         _refuse_other_shape(columns, row)
         self.text = compiled.string
-        self._adapters = {name: _adapter(name, bind.type) for name, bind in _named_binds(compiled)}
+        types = {name: bind.type for name, bind in _named_binds(compiled)}
+        self._adapters = {name: _adapter(name, types[name]) for name in compiled.positiontup or ()}
         self._members = tuple(
             (position, {member.value: member for member in column.type.enum_class})
             for position, column in enumerate(columns)
@@ -78,15 +79,15 @@ class Statement(Generic[R]):
         )
         self._row = row
 
-    def bind(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Adapt each value by its column's type.
+    def bind(self, parameters: Mapping[str, Any]) -> list[Any]:
+        """Adapt each value by its column's type, in the order of the text's ``$1``, ``$2`` ..
 
         Raises InvalidValue for a value its column cannot take, TypeError for a missing or unknown name.
         """
         if parameters.keys() != self._adapters.keys():
             names = sorted(parameters.keys() ^ self._adapters.keys())
             raise TypeError(f"parameters do not fit the statement: {', '.join(names)}")
-        return {name: adapt(parameters[name]) for name, adapt in self._adapters.items()}
+        return [adapt(parameters[name]) for name, adapt in self._adapters.items()]
 
     def rows(self, records: Sequence[Sequence[Any]]) -> list[R]:
         """Build a row from each record; an enum label this release does not know stays a plain str."""
@@ -112,8 +113,7 @@ def constant(value: Any, type_: sa.types.TypeEngine[V]) -> sa.ColumnElement[V]:
     render = type_.dialect_impl(_DIALECT).literal_processor(_DIALECT)
     if render is None:
         raise TypeError(f"{type_!r} cannot be written as a constant")
-    # Both the processor and the compiler of a literal column double the percent sign.
-    return sa.literal_column(render(value).replace("%%", "%"), type_)
+    return sa.literal_column(render(value), type_)
 
 
 def written(column: sa.ColumnElement[V], name: str | None = None) -> sa.BindParameter[V]:

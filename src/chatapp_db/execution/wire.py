@@ -6,18 +6,16 @@ Both are coroutines, so that everything above is written once; those of the bloc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
+from psycopg.abc import PQGen
 from sqlalchemy import PoolProxiedConnection
 from sqlalchemy.util import greenlet_spawn
 
-__all__ = ["ASYNCIO", "BLOCKING", "Command", "Wire"]
+__all__ = ["ASYNCIO", "BLOCKING", "Wire"]
 
 T = TypeVar("T")
-
-Command: TypeAlias = tuple[Any, str, dict[str, Any]]
-"""A cursor, the text it runs and the parameters."""
 
 
 class Wire:
@@ -41,17 +39,15 @@ class Wire:
         """Leave transactions to the texts that are sent."""
         driver.autocommit = True
 
-    async def pipeline(self, driver: Any, commands: Sequence[Command], prepare: bool | None) -> None:
-        """Send the commands together and wait for all of them: one round trip, one transaction."""
-        with driver.pipeline():
-            for cursor, text, parameters in commands:
-                cursor.execute(text, parameters, prepare=prepare)
+    async def wait(self, driver: Any, exchange: PQGen[T]) -> T:
+        """Let an exchange with the server run to its end, alone on its connection."""
+        with driver.lock:
+            result: T = driver.wait(exchange)
+            return result
 
-    async def execute(
-        self, cursor: Any, text: str, parameters: dict[str, Any] | None, prepare: bool | None
-    ) -> None:
+    async def execute(self, cursor: Any, text: str, parameters: dict[str, Any] | None = None) -> None:
         """Send one command and wait for it."""
-        cursor.execute(text, parameters, prepare=prepare)
+        cursor.execute(text, parameters, prepare=False)
 
     async def fetch(self, cursor: Any) -> list[tuple[Any, ...]]:
         """Read the records that have come."""
@@ -59,7 +55,7 @@ class Wire:
         return records
 
     async def rollback(self, driver: Any) -> None:
-        """Undo, and let the driver forget its prepared statements."""
+        """Undo the transaction that is open."""
         driver.rollback()
 
     async def borrow(self, session: Any) -> PoolProxiedConnection:
@@ -90,15 +86,13 @@ class AsyncioWire(Wire):
     async def autocommit(self, driver: Any) -> None:
         await driver.set_autocommit(True)
 
-    async def pipeline(self, driver: Any, commands: Sequence[Command], prepare: bool | None) -> None:
-        async with driver.pipeline():
-            for cursor, text, parameters in commands:
-                await cursor.execute(text, parameters, prepare=prepare)
+    async def wait(self, driver: Any, exchange: PQGen[T]) -> T:
+        async with driver.lock:
+            result: T = await driver.wait(exchange)
+            return result
 
-    async def execute(
-        self, cursor: Any, text: str, parameters: dict[str, Any] | None, prepare: bool | None
-    ) -> None:
-        await cursor.execute(text, parameters, prepare=prepare)
+    async def execute(self, cursor: Any, text: str, parameters: dict[str, Any] | None = None) -> None:
+        await cursor.execute(text, parameters, prepare=False)
 
     async def fetch(self, cursor: Any) -> list[tuple[Any, ...]]:
         records: list[tuple[Any, ...]] = await cursor.fetchall()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import re
-import secrets
 from functools import cache
 from html import escape
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -15,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from typing_extensions import Unpack
 from uuid_utils.compat import uuid7
 
+from chatapp_db.encryption.tokens import CompanyToken
 from chatapp_db.errors import InvalidValue, NotFound
 from chatapp_db.execution.carriers import Carrier
 from chatapp_db.execution.operation import operation
@@ -29,7 +28,7 @@ __all__ = ["AsyncWidgetRepository", "WidgetOperations", "WidgetRepository", "com
 
 _settings = table_of(WidgetSettings)
 
-_RANDOM_BYTES = 16
+_KEY = CompanyToken("public_key", random_bytes=16)
 _KEY_LENGTH = _settings.c.public_key.info["max_length"]
 _ORIGIN_LENGTH = _settings.c.allowed_origins.info["max_length"]
 _WEB_URL = re.compile(r"https?://[^\s]+")
@@ -58,7 +57,7 @@ class WidgetOperations:
         Raises InvalidReference for an agent the company does not have, InvalidValue.
         """
         given = checked(WidgetSettingsValues, values)
-        made = {"id": uuid7(), "public_key": _public_key(self._company_id), **given}
+        made = {"id": uuid7(), "public_key": self._new_key(), **given}
         parameters = {f"new_{name}": value for name, value in made.items()}
         return await self._one(_upsert(frozenset(made)), **parameters)
 
@@ -84,7 +83,7 @@ class WidgetOperations:
 
         Raises NotFound where the company has no widget yet.
         """
-        return await self._one(_rotate_key(), new_public_key=_public_key(self._company_id))
+        return await self._one(_rotate_key(), new_public_key=self._new_key())
 
     @operation
     async def embed_snippet(self, script_url: str) -> str:
@@ -96,6 +95,10 @@ class WidgetOperations:
             raise InvalidValue("script_url", "not a URL that begins with https:// or http://")
         row = await self._one(_get())
         return f'<script src="{escape(script_url)}" data-key="{row.public_key}" async></script>'
+
+    def _new_key(self) -> str:
+        """Make a key that names its company: a visitor's page knows nothing else."""
+        return _KEY.issue(cast("UUID", self._company_id))
 
     async def _fetch(self, statement: Statement[WidgetSettingsRow], **given: Any) -> list[WidgetSettingsRow]:
         return await self._carrier.fetch(statement, {"company_id": self._company_id, **given})
@@ -115,29 +118,12 @@ class AsyncWidgetRepository(WidgetOperations, AsyncioRepository):
     """The settings of a company's one widget, awaited."""
 
 
-def _public_key(company_id: UUID | None) -> str:
-    """Make a key that cannot be guessed and names its company: a visitor's page knows nothing else."""
-    company = company_id.bytes if company_id else b""
-    return _as_key(company + secrets.token_bytes(_RANDOM_BYTES))
-
-
 def company_of(public_key: str) -> UUID:
     """Read from a widget's public key whose it is; whether there is such a key, its company tells.
 
     Raises InvalidValue for what is no such key.
     """
-    text = as_text("public_key", public_key, _KEY_LENGTH)
-    try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        if _as_key(raw) == text:
-            return UUID(bytes=raw[:-_RANDOM_BYTES])
-    except ValueError:
-        pass
-    raise InvalidValue("public_key", "not the key of a widget")
-
-
-def _as_key(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+    return _KEY.company_of(as_text("public_key", public_key, _KEY_LENGTH))
 
 
 def _is_allowed(origin: str | None, allowed: list[str]) -> bool:

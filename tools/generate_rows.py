@@ -25,7 +25,14 @@ MODULES = ("companies", "users", "agents", "knowledge", "conversations", "analyt
 FIRST_LINE = '"""Generated from the tables by tools/generate_rows.py: edit those, not this."""'
 LINE_LENGTH = 110
 
-TEXT_KINDS = {None: "Text", "email": "EmailAddress", "ip_address": "IpAddress", "time_zone": "TimeZone"}
+TEXT_KINDS = {
+    None: "Text",
+    "currency": "Currency",
+    "email": "EmailAddress",
+    "ip_address": "IpAddress",
+    "slug": "Slug",
+    "time_zone": "TimeZone",
+}
 ARGUMENTS = {"Text": ("min_length",), "Texts": ("max_items", "min_items")}
 IMPORTS = {
     "dataclasses": {"dataclass"},
@@ -143,8 +150,6 @@ def payload(model: type[Base], column: sa.Column[Any]) -> str:
 def checked(model: type[Base], column: sa.Column[Any]) -> str:
     """Write the type of a column's values together with what pydantic is to check."""
     match column.type:
-        case sa.Integer():
-            annotation = "Int8" if isinstance(column.type, sa.BigInteger) else "Int4"
         case sa.Boolean():
             annotation = "Bool"
         case sa.DateTime():
@@ -165,14 +170,21 @@ def mark(column: sa.Column[Any]) -> str:
             return f"Label({vocabulary.__name__})"
         case JSONB():
             return "Json()"
+        case sa.Integer():
+            return f"Integer({64 if isinstance(column.type, sa.BigInteger) else 32}{bounds(column)})"
         case sa.Numeric(precision=total, scale=places):
-            return f"Digits({total}, {places})"
+            return f"Digits({total}, {places}{bounds(column)})"
         case ARRAY():
             name = "Texts"
         case _:
             name = TEXT_KINDS[column.info.get("kind")]
     limits = [f"{limit}={column.info[limit]}" for limit in ARGUMENTS.get(name, ()) if column.info.get(limit)]
     return f"{name}({', '.join([str(column.info['max_length']), *limits])})"
+
+
+def bounds(column: sa.Column[Any]) -> str:
+    """Write how small and how large a number may be, where the column says so."""
+    return "".join(f", {name}={column.info[name]}" for name in ("minimum", "maximum") if name in column.info)
 
 
 def imports(body: str) -> Iterator[str]:

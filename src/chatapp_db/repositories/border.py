@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,7 +11,7 @@ from uuid import UUID
 
 from chatapp_db.errors import InvalidValue
 from chatapp_db.schema.types import checker
-from chatapp_db.schema.values import storable
+from chatapp_db.schema.values import INT4_MAX, readable_moment, storable, url_name
 
 if TYPE_CHECKING:
     from pydantic_core import SchemaValidator
@@ -20,6 +20,8 @@ __all__ = [
     "TERM_LENGTH",
     "as_company_id",
     "as_id",
+    "as_ids",
+    "as_list",
     "as_member",
     "as_moment",
     "as_slug",
@@ -32,10 +34,9 @@ __all__ = [
 V = TypeVar("V")
 E = TypeVar("E", bound=StrEnum)
 
-_INT4_MAX = 2**31 - 1
-_SLUG = re.compile("[a-z0-9](-?[a-z0-9])*")
 _SLUG_LENGTH = 100
 TERM_LENGTH = 200
+_NAME_LENGTH = 63
 _WILDCARD = re.compile(r"[%_\\]")
 
 _CHECKERS: dict[type[Any], SchemaValidator] = {}
@@ -58,6 +59,18 @@ def as_id(field: str, value: UUID) -> UUID:
     return value
 
 
+def as_list(field: str, values: Sequence[V]) -> list[V]:
+    """Take a sequence of any kind; a text is not taken for the list of its letters."""
+    if isinstance(values, str | bytes | bytearray) or not isinstance(values, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
+        raise InvalidValue(field, "not a list")
+    return list(values)
+
+
+def as_ids(field: str, values: Sequence[UUID]) -> list[UUID]:
+    """Take UUIDs, each of them once, in the order given; however many, they are one array."""
+    return list(dict.fromkeys(as_id(field, value) for value in as_list(field, values)))
+
+
 def as_member(field: str, kind: type[E], value: E | str) -> E:
     """Take a member of an enum, or its label."""
     try:
@@ -68,33 +81,28 @@ def as_member(field: str, kind: type[E], value: E | str) -> E:
 
 def as_version(value: int) -> int:
     """Take a version that a row can have."""
-    if type(value) is not int or not 1 <= value <= _INT4_MAX:
+    if type(value) is not int or not 1 <= value <= INT4_MAX:
         raise InvalidValue("expected_version", "not a version")
     return value
 
 
 def as_moment(field: str, value: datetime) -> datetime:
     """Take a point in time; a naive datetime is none."""
-    if not isinstance(value, datetime) or value.tzinfo is None:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
+    if not isinstance(value, datetime):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
         raise InvalidValue(field, "not a datetime with a time zone")
-    return value
+    return _passed(field, readable_moment, value)
 
 
 def as_slug(field: str, value: str) -> str:
     """Take a name as it stands in a URL."""
-    if not isinstance(value, str) or len(value) > _SLUG_LENGTH or not _SLUG.fullmatch(value):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
-        raise InvalidValue(field, "not lower-case letters and digits with single hyphens")
-    return value
+    return _passed(field, url_name, as_text(field, value, _SLUG_LENGTH))
 
 
 def as_text(field: str, value: str, max_length: int) -> str:
     """Take a text of at least one character that PostgreSQL can store."""
     if not isinstance(value, str) or not 1 <= len(value) <= max_length:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
         raise InvalidValue(field, f"not a text of 1 to {max_length} characters")
-    try:
-        return storable(value)
-    except ValueError as error:
-        raise InvalidValue(field, str(error)) from None
+    return _passed(field, storable, value)
 
 
 def as_term(value: str) -> str:
@@ -113,8 +121,20 @@ def checked(kind: type[V], values: Mapping[str, Any]) -> V:
         result: V = _checker(kind).validate_python(values)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        raise InvalidValue(".".join(map(str, first["loc"])), first["msg"]) from None
+        raise InvalidValue(".".join(map(_as_name, first["loc"])) or "values", first["msg"]) from None
     return result
+
+
+def _as_name(part: int | str) -> str:
+    """Name a place in what was given; a key that no column or payload would have is content."""
+    return str(part) if isinstance(part, int) or (len(part) <= _NAME_LENGTH and part.isidentifier()) else "?"
+
+
+def _passed(field: str, check: Callable[[V], V], value: V) -> V:
+    try:
+        return check(value)
+    except ValueError as error:
+        raise InvalidValue(field, str(error)) from None
 
 
 def _checker(kind: type[Any]) -> SchemaValidator:

@@ -157,8 +157,8 @@ class PlatformCompanyOperations(Operations[CompanyRow]):
             "id": uuid7(),
             "slug": as_slug("slug", slug),
             "subscription_status": as_member("subscription_status", SubscriptionStatus, subscription_status),
-            "billing_cycle": billing_cycle and as_member("billing_cycle", BillingCycle, billing_cycle),
-            "trial_ends_at": trial_ends_at and as_moment("trial_ends_at", trial_ends_at),
+            "billing_cycle": _as_billing_cycle(billing_cycle),
+            "trial_ends_at": None if trial_ends_at is None else as_moment("trial_ends_at", trial_ends_at),
         }
         parameters = {f"new_{key}": value for key, value in values.items()}
         row = await self._find(_create(), plan=as_slug("plan", plan), **parameters)
@@ -203,15 +203,14 @@ class PlatformCompanyOperations(Operations[CompanyRow]):
 
         Raises NotFound, InvalidReference for a plan that is unknown or no longer offered, InvalidValue.
         """
-        status = subscription_status and as_member(
-            "subscription_status", SubscriptionStatus, subscription_status
-        )
-        cycle = billing_cycle and as_member("billing_cycle", BillingCycle, billing_cycle)
+        status = subscription_status
+        if status is not None:
+            status = as_member("subscription_status", SubscriptionStatus, status)
         row = await self._find(
             change_plan(),
             id=as_id("id", id),
             plan=as_slug("plan", plan),
-            new_billing_cycle=cycle,
+            new_billing_cycle=_as_billing_cycle(billing_cycle),
             new_subscription_status=status,
         )
         if row is None:
@@ -266,6 +265,10 @@ class PlatformCompanyRepository(PlatformCompanyOperations, BlockingPlatformRepos
 
 class AsyncPlatformCompanyRepository(PlatformCompanyOperations, AsyncioPlatformRepository):
     """All companies, awaited."""
+
+
+def _as_billing_cycle(value: BillingCycle | None) -> BillingCycle | None:
+    return None if value is None else as_member("billing_cycle", BillingCycle, value)
 
 
 @cache

@@ -16,7 +16,7 @@ from chatapp_db.errors import InvalidValue
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import COMPANY, Statement, written
 from chatapp_db.repositories.base import owned
-from chatapp_db.repositories.border import checked
+from chatapp_db.repositories.border import as_list, checked
 from chatapp_db.repositories.inbox import InboxCounts, InboxItem, InboxOperations, InboxSort, InboxView
 from chatapp_db.repositories.lifecycle import CONVERSATIONS, LifecycleOperations, as_priority
 from chatapp_db.repositories.operations import AsyncioRepository, BlockingRepository
@@ -86,8 +86,8 @@ class ConversationOperations(
                 "agent_id": agent_id,
                 "customer_id": customer_id,
                 "priority": as_priority(priority),
-                "tags": list(tags) if isinstance(tags, tuple) else tags,
-                "metadata": metadata or {},
+                "tags": as_list("tags", tags),
+                "metadata": {} if metadata is None else metadata,
             },
         )
         given: dict[str, Any] = {"id": uuid7(), **values}

@@ -9,11 +9,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from chatapp_db.errors import InvalidValue
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement, constant
 from chatapp_db.repositories.base import Entity, owned, table_of
-from chatapp_db.repositories.border import as_id, as_term
+from chatapp_db.repositories.border import as_id, as_ids, as_term
 from chatapp_db.repositories.operations import AsyncioRepository, BlockingRepository, TenantOperations
 from chatapp_db.repositories.paging import Page, as_limit, cut, limit_of, rung, seal, unseal
 from chatapp_db.rows import KnowledgeChunkRow
@@ -47,11 +46,12 @@ class KnowledgeChunkOperations(TenantOperations[KnowledgeChunkRow]):
 
     @operation
     async def by_ids(self, ids: Sequence[UUID]) -> list[KnowledgeChunkRow]:
-        """Give chunks by their ids, in the order given; what the company does not have is left out."""
-        if not isinstance(ids, list | tuple):
-            raise InvalidValue("ids", "not a list")
-        wanted = dict.fromkeys(as_id("ids", id) for id in ids)
-        rows = {row.id: row for row in await self._fetch(_by_ids(), ids=list(wanted))}
+        """Give chunks by their ids, in the order given; what the company does not have is left out.
+
+        Raises InvalidValue.
+        """
+        wanted = as_ids("ids", ids)
+        rows = {row.id: row for row in await self._fetch(_by_ids(), ids=wanted)}
         return [rows[id] for id in wanted if id in rows]
 
     @operation

@@ -31,9 +31,9 @@ __all__ = [
 CONVERSATIONS = Entity(Conversation, ConversationRow, "conversation")
 OPEN = (ConversationStatus.ACTIVE, ConversationStatus.WAITING)
 
-_PRIORITIES = range(4)
 _CLOSED = (ConversationStatus.RESOLVED, ConversationStatus.ARCHIVED)
 _c = CONVERSATIONS.table.c
+_PRIORITIES = range(_c.priority.info["minimum"], _c.priority.info["maximum"] + 1)
 
 
 def as_priority(value: int) -> int:

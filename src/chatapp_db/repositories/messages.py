@@ -16,7 +16,7 @@ from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement, constant, scalar, written
 from chatapp_db.repositories.appending import WRITTEN, Movement, append, append_many, append_once
 from chatapp_db.repositories.base import Entity, owned, table_of
-from chatapp_db.repositories.border import as_id, as_member, checked
+from chatapp_db.repositories.border import as_id, as_list, as_member, checked
 from chatapp_db.repositories.operations import AsyncioRepository, BlockingRepository
 from chatapp_db.repositories.reading import Side, read_until
 from chatapp_db.repositories.transcript import TranscriptOperations
@@ -101,8 +101,8 @@ class MessageOperations(TranscriptOperations):
                 "sender_user_id": sender_user_id,
                 "is_private": is_private,
                 "external_id": external_id,
-                "attachments": list(attachments),
-                "metadata": metadata or {},
+                "attachments": as_list("attachments", attachments),
+                "metadata": {} if metadata is None else metadata,
                 "tokens_used": tokens_used,
             },
         )
@@ -204,7 +204,7 @@ class AsyncMessageRepository(MessageOperations, AsyncioRepository):
 
 def _as_batch(conversation_id: UUID, messages: Sequence[NewMessage]) -> list[dict[str, Any]]:
     """Take messages as they may be written, each with an id of its own."""
-    given: list[Any] = list(messages)
+    given: list[Any] = as_list("messages", messages)
     for place, message in enumerate(given):
         if not isinstance(message, Mapping) or message.keys() & {"id", "conversation_id"}:
             raise InvalidValue(f"messages.{place}", "not a new message")

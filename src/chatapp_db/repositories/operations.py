@@ -34,7 +34,7 @@ Row = TypeVar("Row", bound=Identified)
 
 
 class Operations(Generic[Row]):
-    """The operations every list of rows has, over one table and one carrier."""
+    """What can be asked of every list of rows."""
 
     entity: ClassVar[Entity[Any]]
     _carrier: Carrier

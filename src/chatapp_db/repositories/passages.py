@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
@@ -14,15 +14,14 @@ from sqlalchemy.dialects.postgresql import insert
 from typing_extensions import TypedDict
 from uuid_utils.compat import uuid7
 
-from chatapp_db.errors import InvalidValue
 from chatapp_db.execution.statement import COMPANY, Statement, constant
 from chatapp_db.identity import point_id
 from chatapp_db.repositories.base import owned, table_of
-from chatapp_db.repositories.border import checked
+from chatapp_db.repositories.border import as_list, checked
 from chatapp_db.rows import KnowledgeChunkRow
 from chatapp_db.schema import KnowledgeChunk, KnowledgeSource, KnowledgeSourceStatus
 from chatapp_db.schema.payloads import ChunkMetadata
-from chatapp_db.schema.types import Int4, Json, Text, closed
+from chatapp_db.schema.types import Integer, Json, Text, closed
 
 __all__ = ["Chunk", "as_chunks", "incoming", "replace"]
 
@@ -31,6 +30,7 @@ _chunks = table_of(KnowledgeChunk)
 _SOURCE_ID = sa.bindparam("source_id", type_=sa.Uuid())
 
 _Content = Annotated[str, Text(_chunks.c.content.info["max_length"])]
+_Count = Annotated[int, Integer(32, minimum=_chunks.c.token_count.info["minimum"])]
 
 
 @closed
@@ -39,7 +39,7 @@ class Chunk(TypedDict, total=False):
 
     content: Required[_Content]
     metadata: Annotated[ChunkMetadata, Json()]
-    token_count: Int4
+    token_count: _Count
 
 
 @closed
@@ -49,9 +49,7 @@ class _Chunks(TypedDict):
 
 def as_chunks(chunks: Sequence[Chunk]) -> list[Chunk]:
     """Take the passages of a source; a text alone is not taken for the list of its letters."""
-    if isinstance(chunks, str | bytes | Mapping):
-        raise InvalidValue("chunks", "not a list")
-    return checked(_Chunks, {"chunks": chunks})["chunks"]
+    return checked(_Chunks, {"chunks": as_list("chunks", chunks)})["chunks"]
 
 
 # What a passage brings of its own, and what is made for it.

@@ -10,11 +10,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from chatapp_db.errors import InvalidValue
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement
 from chatapp_db.repositories.base import is_one_of, owned, table_of
-from chatapp_db.repositories.border import as_id, as_member
+from chatapp_db.repositories.border import as_id, as_ids, as_member
 from chatapp_db.repositories.operations import TenantOperations
 from chatapp_db.rows import ConversationRow
 from chatapp_db.schema import Conversation, Message, MessageRole
@@ -61,10 +60,8 @@ class ReadingOperations(TenantOperations[ConversationRow]):
 
         A conversation the company does not have is left out. Raises InvalidValue.
         """
-        if isinstance(ids, str | bytes):
-            raise InvalidValue("ids", "not a list")
-        wanted = [as_id("ids", one) for one in ids]
-        return dict(await self._fetch(_unread_counts(as_member("side", Side, side)), ids=wanted))
+        statement = _unread_counts(as_member("side", Side, side))
+        return dict(await self._fetch(statement, ids=as_ids("ids", ids)))
 
 
 def read_until(side: Side, at: Any) -> dict[str, Any]:

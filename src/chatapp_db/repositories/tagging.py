@@ -13,7 +13,7 @@ from chatapp_db.errors import InvalidValue
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement, constant, scalar
 from chatapp_db.repositories.base import owned
-from chatapp_db.repositories.border import as_id, checked
+from chatapp_db.repositories.border import as_id, as_list, checked
 from chatapp_db.repositories.lifecycle import CONVERSATIONS, next_version
 from chatapp_db.repositories.operations import TenantOperations
 from chatapp_db.rows import ConversationChanges, ConversationRow
@@ -30,8 +30,7 @@ _NO_ID = UUID(int=0)
 
 def as_tags(tags: Sequence[str]) -> list[str]:
     """Take tags as a conversation may bear them; a text alone is not taken for the list of its letters."""
-    given: Any = list(tags) if isinstance(tags, tuple) else tags
-    return checked(ConversationChanges, {"tags": given}).get("tags", [])
+    return checked(ConversationChanges, {"tags": as_list("tags", tags)}).get("tags", [])
 
 
 def _as_tag(field: str, tag: str) -> str:

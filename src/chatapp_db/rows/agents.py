@@ -19,7 +19,7 @@ from chatapp_db.schema.payloads import (
     WidgetConfig,
     WidgetLauncher,
 )
-from chatapp_db.schema.types import Bool, Json, Label, Text, Texts, closed
+from chatapp_db.schema.types import Bool, Json, Label, Slug, Text, Texts, closed
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class AgentPackageValues(TypedDict, total=False):
 
     id: UUID
     name: Required[Annotated[str, Text(200, min_length=1)]]
-    slug: Required[Annotated[str, Text(100, min_length=1)]]
+    slug: Required[Annotated[str, Slug(100)]]
     description: Annotated[str, Text(2000)] | None
     category: Annotated[str, Text(100, min_length=1)] | None
     icon: Annotated[str, Text(100, min_length=1)] | None

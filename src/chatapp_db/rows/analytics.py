@@ -9,7 +9,7 @@ from uuid import UUID
 from typing_extensions import TypedDict
 
 from chatapp_db.schema.enums import ResolutionType
-from chatapp_db.schema.types import Bool, Day, Digits, Int4, Int8, Label, closed
+from chatapp_db.schema.types import Bool, Day, Digits, Integer, Label, closed
 
 
 @dataclass(slots=True)
@@ -37,12 +37,12 @@ class ConversationAnalyticsChanges(TypedDict, total=False):
     """What an update of `chatapp_conversation_analytics` may name."""
 
     resolution_type: Annotated[ResolutionType | str, Label(ResolutionType)] | None
-    messages_count: Int4
-    ai_messages_count: Int4
-    human_messages_count: Int4
-    response_time_avg: Int4 | None
-    duration_seconds: Int4 | None
-    satisfaction_score: Int4 | None
+    messages_count: Annotated[int, Integer(32, minimum=0)]
+    ai_messages_count: Annotated[int, Integer(32, minimum=0)]
+    human_messages_count: Annotated[int, Integer(32, minimum=0)]
+    response_time_avg: Annotated[int, Integer(32, minimum=0)] | None
+    duration_seconds: Annotated[int, Integer(32, minimum=0)] | None
+    satisfaction_score: Annotated[int, Integer(32, minimum=1, maximum=5)] | None
     escalated: Bool
 
 
@@ -54,12 +54,12 @@ class ConversationAnalyticsValues(TypedDict, total=False):
     conversation_id: Required[UUID]
     agent_id: Required[UUID]
     resolution_type: Annotated[ResolutionType | str, Label(ResolutionType)] | None
-    messages_count: Int4
-    ai_messages_count: Int4
-    human_messages_count: Int4
-    response_time_avg: Int4 | None
-    duration_seconds: Int4 | None
-    satisfaction_score: Int4 | None
+    messages_count: Annotated[int, Integer(32, minimum=0)]
+    ai_messages_count: Annotated[int, Integer(32, minimum=0)]
+    human_messages_count: Annotated[int, Integer(32, minimum=0)]
+    response_time_avg: Annotated[int, Integer(32, minimum=0)] | None
+    duration_seconds: Annotated[int, Integer(32, minimum=0)] | None
+    satisfaction_score: Annotated[int, Integer(32, minimum=1, maximum=5)] | None
     escalated: Bool
 
 
@@ -89,17 +89,17 @@ class DailyAnalyticsRow:
 class DailyAnalyticsChanges(TypedDict, total=False):
     """What an update of `chatapp_daily_analytics` may name."""
 
-    conversations_total: Int4
-    conversations_resolved: Int4
-    conversations_escalated: Int4
-    messages_total: Int4
-    avg_response_time: Int4 | None
-    avg_satisfaction: Annotated[Decimal, Digits(3, 2)] | None
-    response_time_sum: Int8
-    response_time_count: Int4
-    satisfaction_sum: Int4
-    satisfaction_count: Int4
-    tokens_used: Int8
+    conversations_total: Annotated[int, Integer(32, minimum=0)]
+    conversations_resolved: Annotated[int, Integer(32, minimum=0)]
+    conversations_escalated: Annotated[int, Integer(32, minimum=0)]
+    messages_total: Annotated[int, Integer(32, minimum=0)]
+    avg_response_time: Annotated[int, Integer(32, minimum=0)] | None
+    avg_satisfaction: Annotated[Decimal, Digits(3, 2, minimum=1, maximum=5)] | None
+    response_time_sum: Annotated[int, Integer(64, minimum=0)]
+    response_time_count: Annotated[int, Integer(32, minimum=0)]
+    satisfaction_sum: Annotated[int, Integer(32, minimum=0)]
+    satisfaction_count: Annotated[int, Integer(32, minimum=0)]
+    tokens_used: Annotated[int, Integer(64, minimum=0)]
 
 
 @closed
@@ -108,14 +108,14 @@ class DailyAnalyticsValues(TypedDict, total=False):
 
     id: UUID
     date: Required[Day]
-    conversations_total: Int4
-    conversations_resolved: Int4
-    conversations_escalated: Int4
-    messages_total: Int4
-    avg_response_time: Int4 | None
-    avg_satisfaction: Annotated[Decimal, Digits(3, 2)] | None
-    response_time_sum: Int8
-    response_time_count: Int4
-    satisfaction_sum: Int4
-    satisfaction_count: Int4
-    tokens_used: Int8
+    conversations_total: Annotated[int, Integer(32, minimum=0)]
+    conversations_resolved: Annotated[int, Integer(32, minimum=0)]
+    conversations_escalated: Annotated[int, Integer(32, minimum=0)]
+    messages_total: Annotated[int, Integer(32, minimum=0)]
+    avg_response_time: Annotated[int, Integer(32, minimum=0)] | None
+    avg_satisfaction: Annotated[Decimal, Digits(3, 2, minimum=1, maximum=5)] | None
+    response_time_sum: Annotated[int, Integer(64, minimum=0)]
+    response_time_count: Annotated[int, Integer(32, minimum=0)]
+    satisfaction_sum: Annotated[int, Integer(32, minimum=0)]
+    satisfaction_count: Annotated[int, Integer(32, minimum=0)]
+    tokens_used: Annotated[int, Integer(64, minimum=0)]

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from chatapp_db.schema.enums import BillingCycle, PlanType, SubscriptionStatus
 from chatapp_db.schema.payloads import CompanySettings, PlanFeatures, PlanLimits
-from chatapp_db.schema.types import Bool, Digits, Json, Label, Moment, Text, TimeZone, closed
+from chatapp_db.schema.types import Bool, Currency, Digits, Json, Label, Moment, Slug, Text, TimeZone, closed
 
 
 @dataclass(slots=True)
@@ -39,9 +39,9 @@ class SubscriptionPlanChanges(TypedDict, total=False):
     name: Annotated[str, Text(200, min_length=1)]
     description: Annotated[str, Text(2000)] | None
     type: Annotated[PlanType | str, Label(PlanType)]
-    price_monthly: Annotated[Decimal, Digits(12, 2)]
-    price_yearly: Annotated[Decimal, Digits(12, 2)]
-    currency: Annotated[str, Text(3, min_length=3)]
+    price_monthly: Annotated[Decimal, Digits(12, 2, minimum=0)]
+    price_yearly: Annotated[Decimal, Digits(12, 2, minimum=0)]
+    currency: Annotated[str, Currency(3)]
     features: Annotated[PlanFeatures, Json()]
     limits: Annotated[PlanLimits, Json()]
     is_active: Bool
@@ -53,12 +53,12 @@ class SubscriptionPlanValues(TypedDict, total=False):
 
     id: UUID
     name: Required[Annotated[str, Text(200, min_length=1)]]
-    slug: Required[Annotated[str, Text(100, min_length=1)]]
+    slug: Required[Annotated[str, Slug(100)]]
     description: Annotated[str, Text(2000)] | None
     type: Required[Annotated[PlanType | str, Label(PlanType)]]
-    price_monthly: Annotated[Decimal, Digits(12, 2)]
-    price_yearly: Annotated[Decimal, Digits(12, 2)]
-    currency: Annotated[str, Text(3, min_length=3)]
+    price_monthly: Annotated[Decimal, Digits(12, 2, minimum=0)]
+    price_yearly: Annotated[Decimal, Digits(12, 2, minimum=0)]
+    currency: Annotated[str, Currency(3)]
     features: Annotated[PlanFeatures, Json()]
     limits: Annotated[PlanLimits, Json()]
     is_active: Bool
@@ -100,7 +100,7 @@ class CompanyValues(TypedDict, total=False):
 
     id: UUID
     name: Required[Annotated[str, Text(200, min_length=1)]]
-    slug: Required[Annotated[str, Text(100, min_length=1)]]
+    slug: Required[Annotated[str, Slug(100)]]
     domain: Annotated[str, Text(253, min_length=1)] | None
     logo_url: Annotated[str, Text(2048, min_length=1)] | None
     settings: Annotated[CompanySettings, Json()]

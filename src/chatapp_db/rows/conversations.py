@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from chatapp_db.schema.enums import ChannelType, ConversationStatus, MessageRole, MessageType
 from chatapp_db.schema.payloads import Attachment, ConversationMetadata, CustomerMetadata, MessageMetadata
-from chatapp_db.schema.types import Bool, EmailAddress, Int4, Json, Label, Moment, Text, Texts, closed
+from chatapp_db.schema.types import Bool, EmailAddress, Integer, Json, Label, Moment, Text, Texts, closed
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ class ConversationRow:
 class ConversationChanges(TypedDict, total=False):
     """What an update of `chatapp_conversations` may name."""
 
-    priority: Int4
+    priority: Annotated[int, Integer(32, minimum=0, maximum=3)]
     tags: Annotated[list[str], Texts(100, max_items=100)]
     metadata: Annotated[ConversationMetadata, Json()]
 
@@ -107,7 +107,7 @@ class ConversationValues(TypedDict, total=False):
     customer_id: Required[UUID]
     channel: Annotated[ChannelType | str, Label(ChannelType)]
     channel_conversation_id: Annotated[str, Text(255, min_length=1)] | None
-    priority: Int4
+    priority: Annotated[int, Integer(32, minimum=0, maximum=3)]
     tags: Annotated[list[str], Texts(100, max_items=100)]
     metadata: Annotated[ConversationMetadata, Json()]
     started_at: Moment
@@ -139,7 +139,7 @@ class MessageChanges(TypedDict, total=False):
 
     attachments: Annotated[list[Attachment], Json()]
     metadata: Annotated[MessageMetadata, Json()]
-    tokens_used: Int4
+    tokens_used: Annotated[int, Integer(32, minimum=0)]
 
 
 @closed
@@ -156,7 +156,7 @@ class MessageValues(TypedDict, total=False):
     external_id: Annotated[str, Text(255, min_length=1)] | None
     attachments: Annotated[list[Attachment], Json()]
     metadata: Annotated[MessageMetadata, Json()]
-    tokens_used: Int4
+    tokens_used: Annotated[int, Integer(32, minimum=0)]
 
 
 @dataclass(slots=True)

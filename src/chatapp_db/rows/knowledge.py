@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from chatapp_db.schema.enums import KnowledgeSourceStatus, KnowledgeSourceType
 from chatapp_db.schema.payloads import ChunkMetadata, SourceMetadata
-from chatapp_db.schema.types import Int4, Int8, Json, Label, Text, closed
+from chatapp_db.schema.types import Integer, Json, Label, Text, closed
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class KnowledgeSourceChanges(TypedDict, total=False):
     name: Annotated[str, Text(200, min_length=1)]
     file_path: Annotated[str, Text(2048, min_length=1)] | None
     file_type: Annotated[str, Text(255, min_length=1)] | None
-    file_size: Int8 | None
+    file_size: Annotated[int, Integer(64, minimum=0)] | None
     url: Annotated[str, Text(2048, min_length=1)] | None
     metadata: Annotated[SourceMetadata, Json()]
 
@@ -57,7 +57,7 @@ class KnowledgeSourceValues(TypedDict, total=False):
     type: Required[Annotated[KnowledgeSourceType | str, Label(KnowledgeSourceType)]]
     file_path: Annotated[str, Text(2048, min_length=1)] | None
     file_type: Annotated[str, Text(255, min_length=1)] | None
-    file_size: Int8 | None
+    file_size: Annotated[int, Integer(64, minimum=0)] | None
     url: Annotated[str, Text(2048, min_length=1)] | None
     content_hash: Annotated[str, Text(255, min_length=1)] | None
     metadata: Annotated[SourceMetadata, Json()]
@@ -97,5 +97,5 @@ class KnowledgeChunkValues(TypedDict, total=False):
     content: Required[Annotated[str, Text(100000)]]
     content_hash: Annotated[str, Text(255, min_length=1)]
     metadata: Annotated[ChunkMetadata, Json()]
-    chunk_index: Required[Int4]
-    token_count: Int4
+    chunk_index: Required[Annotated[int, Integer(32, minimum=0)]]
+    token_count: Annotated[int, Integer(32, minimum=0)]

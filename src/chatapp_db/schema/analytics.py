@@ -8,7 +8,17 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from chatapp_db.schema.base import Base, Tenant, Timestamped, inside_company, parent, tenant_table
-from chatapp_db.schema.columns import BigCount, Count, Day, Flag, Reference, Score, labelled, on_insert_only
+from chatapp_db.schema.columns import (
+    BigCount,
+    Count,
+    Day,
+    Flag,
+    Rating,
+    Reference,
+    Score,
+    labelled,
+    on_insert_only,
+)
 from chatapp_db.schema.enums import ResolutionType
 
 if TYPE_CHECKING:
@@ -40,7 +50,7 @@ class ConversationAnalytics(Tenant, Timestamped, Base):
     )
     response_time_avg: Mapped[Count | None] = mapped_column(comment="Seconds")
     duration_seconds: Mapped[Count | None]
-    satisfaction_score: Mapped[Count | None] = mapped_column(comment="1 to 5")
+    satisfaction_score: Mapped[Rating | None] = mapped_column(comment="1 to 5")
     escalated: Mapped[Flag] = mapped_column(server_default=false())
 
     conversation: Mapped[Conversation] = parent(

@@ -4,7 +4,8 @@
 
 * `min_length`, `max_length`: characters of a text, or of each text of an array
 * `max_items`, `min_items`: entries of an array
-* `kind`: a text with a form of its own (`email`, `ip_address`, `time_zone`)
+* `minimum`, `maximum`: a number, both included
+* `kind`: a text with a form of its own (`email`, `ip_address`, `time_zone`, `slug`, `currency`)
 * `changes: False`: no update names it, only a repository's verbs move it
 * `values: True`: beside `changes: False`, the caller may still give it when the row is added
 """
@@ -123,7 +124,7 @@ def _texts(max_length: int, max_items: int, **info: Any) -> MappedColumn[list[st
 
 
 Name = Annotated[str, _text(200, min_length=1)]
-Slug = Annotated[str, _text(100, min_length=1)]
+Slug = Annotated[str, _text(100, min_length=1, kind="slug")]
 Code = Annotated[str, _text(100, min_length=1)]
 Key = Annotated[str, _text(255, min_length=1)]
 Email = Annotated[str, _text(320, min_length=3, kind="email")]
@@ -133,7 +134,7 @@ Path = Annotated[str, _text(2048, min_length=1)]
 Url = Annotated[str, _text(2048, min_length=1)]
 IpAddress = Annotated[str, _text(45, min_length=2, kind="ip_address")]
 TimeZone = Annotated[str, _text(64, min_length=1, kind="time_zone")]
-Currency = Annotated[str, _text(3, min_length=3)]
+Currency = Annotated[str, _text(3, min_length=3, kind="currency")]
 Digest = Annotated[str, _text(DIGEST_LENGTH)]
 ShortText = Annotated[str, _text(200)]
 Note = Annotated[str, _text(2_000)]
@@ -145,11 +146,14 @@ Tags = Annotated[list[str], _texts(100, 100)]
 Events = Annotated[list[str], _texts(100, 100, min_items=1)]
 Origins = Annotated[list[str], _texts(2048, 100)]
 
+_STARS: Info = {"minimum": 1, "maximum": 5}
+
 Reference = Annotated[UUID, mapped_column(sa.Uuid)]
 Flag = Annotated[bool, mapped_column(sa.Boolean)]
-Count = Annotated[int, mapped_column(sa.Integer)]
-BigCount = Annotated[int, mapped_column(sa.BigInteger)]
-Money = Annotated[Decimal, mapped_column(sa.Numeric(12, 2))]
-Score = Annotated[Decimal, mapped_column(sa.Numeric(3, 2))]
+Count = Annotated[int, mapped_column(sa.Integer, info={"minimum": 0})]
+BigCount = Annotated[int, mapped_column(sa.BigInteger, info={"minimum": 0})]
+Money = Annotated[Decimal, mapped_column(sa.Numeric(12, 2), info={"minimum": 0})]
+Rating = Annotated[int, mapped_column(sa.Integer, info=_STARS)]
+Score = Annotated[Decimal, mapped_column(sa.Numeric(3, 2), info=_STARS)]
 Moment = Annotated[datetime, mapped_column(sa.DateTime(timezone=True))]
 Day = Annotated[date, mapped_column(sa.Date)]

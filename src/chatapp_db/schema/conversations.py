@@ -142,7 +142,7 @@ class Conversation(Tenant, Timestamped, Base):
         ConversationStatus, default=ConversationStatus.ACTIVE, info=verbs_only()
     )
     priority: Mapped[Count] = mapped_column(
-        server_default=text("1"), comment="0 low, 1 normal, 2 high, 3 urgent"
+        server_default=text("1"), comment="0 low, 1 normal, 2 high, 3 urgent", info={"maximum": 3}
     )
     tags: Mapped[Tags] = mapped_column(server_default="{}")
     metadata_: Mapped[ConversationMetadata] = document("metadata")

@@ -11,9 +11,19 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
-from chatapp_db.schema.values import known_ip_address, known_time_zone, normal_email, storable, storable_json
+from chatapp_db.schema.values import (
+    currency_code,
+    known_ip_address,
+    known_time_zone,
+    normal_email,
+    readable_moment,
+    storable,
+    storable_json,
+    url_name,
+)
 
 if TYPE_CHECKING:
     from enum import StrEnum
@@ -22,15 +32,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bool",
+    "Currency",
     "Day",
     "Digits",
     "EmailAddress",
-    "Int4",
-    "Int8",
+    "Integer",
     "IpAddress",
     "Json",
     "Label",
     "Moment",
+    "Slug",
     "Text",
     "Texts",
     "TimeZone",
@@ -117,6 +128,26 @@ class TimeZone:
 
 
 @dataclass(frozen=True, slots=True)
+class Slug:
+    """A name as it stands in a URL."""
+
+    max_length: int
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: _Handler) -> CoreSchema:
+        return _text_schema(1, self.max_length, url_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Currency:
+    """The ISO 4217 code of a currency."""
+
+    max_length: int
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: _Handler) -> CoreSchema:
+        return _text_schema(0, self.max_length, currency_code)
+
+
+@dataclass(frozen=True, slots=True)
 class Texts:
     """A list of texts; a text alone is not taken for the list of its letters."""
 
@@ -145,15 +176,18 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Integer:
-    """A whole number that fits a column of so many bits."""
+    """A whole number that fits a column of so many bits, and no more than its column means."""
 
     bits: int
+    minimum: int | None = None
+    maximum: int | None = None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: _Handler) -> CoreSchema:
         from pydantic_core import core_schema
 
         limit = 2 ** (self.bits - 1)
-        return core_schema.int_schema(strict=True, ge=-limit, le=limit - 1)
+        least = -limit if self.minimum is None else self.minimum
+        return core_schema.int_schema(strict=True, ge=least, le=self.maximum or limit - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +196,19 @@ class Digits:
 
     total: int
     places: int
+    minimum: int | None = None
+    maximum: int | None = None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: _Handler) -> CoreSchema:
         from pydantic_core import core_schema
 
         return core_schema.decimal_schema(
-            strict=True, allow_inf_nan=False, max_digits=self.total, decimal_places=self.places
+            strict=True,
+            allow_inf_nan=False,
+            max_digits=self.total,
+            decimal_places=self.places,
+            ge=None if self.minimum is None else Decimal(self.minimum),
+            le=None if self.maximum is None else Decimal(self.maximum),
         )
 
 
@@ -179,7 +220,8 @@ class Strictly:
         from pydantic_core import core_schema
 
         if source is dt.datetime:
-            return core_schema.datetime_schema(strict=True, tz_constraint="aware")
+            aware = core_schema.datetime_schema(strict=True, tz_constraint="aware")
+            return core_schema.no_info_after_validator_function(readable_moment, aware)
         return (
             core_schema.date_schema(strict=True)
             if source is dt.date
@@ -198,8 +240,6 @@ class Json:
 
 
 Bool = Annotated[bool, Strictly()]
-Int4 = Annotated[int, Integer(32)]
-Int8 = Annotated[int, Integer(64)]
 Day = Annotated[dt.date, Strictly()]
 Moment = Annotated[dt.datetime, Strictly()]
 

@@ -10,12 +10,18 @@ import ipaddress
 import re
 import unicodedata
 import zoneinfo
-from math import isfinite
+from datetime import UTC, datetime
 from typing import cast
 
+INT4_MAX = 2**31 - 1
 MAX_JSON_DEPTH = 32
 MAX_JSON_VALUES = 100_000
 
+# No zone is a whole day from another, so that every session can read what lies between.
+_FIRST_MOMENT = datetime(1, 1, 2, tzinfo=UTC)
+_LAST_MOMENT = datetime(9999, 12, 30, tzinfo=UTC)
+_CURRENCY = re.compile("[A-Z]{3}")
+_SLUG = re.compile("[a-z0-9](-?[a-z0-9])*")
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 
 
@@ -40,6 +46,20 @@ def normal_email(text: str) -> str:
     return email
 
 
+def url_name(text: str) -> str:
+    """Refuse a name that would have to be written otherwise in a URL."""
+    if not _SLUG.fullmatch(text):
+        raise ValueError("not lower-case letters and digits with single hyphens")
+    return text
+
+
+def currency_code(text: str) -> str:
+    """Refuse what cannot be the code of a currency."""
+    if not _CURRENCY.fullmatch(text):
+        raise ValueError("not three upper-case letters")
+    return text
+
+
 def known_ip_address(text: str) -> str:
     """Give the canonical form of an IP address."""
     try:
@@ -61,8 +81,24 @@ def known_time_zone(text: str) -> str:
     return storable(text)
 
 
+def readable_moment(moment: datetime) -> datetime:
+    """Refuse a time without a zone, and one that can be written and then never be read again.
+
+    The driver gives times in the session's zone, where the first and the last day that Python has can
+    lie outside of its years.
+    """
+    if moment.utcoffset() is None:
+        raise ValueError("not a datetime with a time zone")
+    if not _FIRST_MOMENT <= moment <= _LAST_MOMENT:
+        raise ValueError("not within the years 1 to 9999 in every time zone")
+    return moment
+
+
 def storable_json(value: object) -> object:
-    """Refuse what is not JSON, or what JSON would lose on its way: NaN, tuples, keys that are no text."""
+    """Refuse what is not JSON, or what JSON would lose on its way: NaN, tuples, keys that are no text.
+
+    A number beyond 64 bits is refused as a float too: jsonb keeps its digits, so it would come back whole.
+    """
     waiting: list[tuple[object, int]] = [(value, 1)]
     count = 0
     while waiting:
@@ -90,10 +126,8 @@ def _parts(item: object) -> list[object]:
             return list(cast("list[object]", item))
         case str():
             storable(item)
-        case float() if not isfinite(item):
-            raise ValueError("not a finite number")
-        case int() if not -(2**63) <= item < 2**63:
-            raise ValueError("a whole number of more than 64 bits")
+        case int() | float() if not -(2**63) <= item < 2**63:
+            raise ValueError("not a finite number of at most 64 bits")
         case None | bool() | int() | float():
             pass
         case _:

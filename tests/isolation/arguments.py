@@ -6,7 +6,7 @@ import datetime as dt
 import enum
 import secrets
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Union, get_args, get_origin
 from uuid import UUID, uuid4
@@ -48,6 +48,7 @@ REFERENCES = {
     "conversation_id": "chatapp_conversations",
     "created_by": "chatapp_users",
     "customer_id": "chatapp_customers",
+    "default_agent_id": "chatapp_agents",
     "keep": "chatapp_customers",
     "lose": "chatapp_customers",
     "package_id": "chatapp_agent_packages",
@@ -79,6 +80,12 @@ ONE_OF = {"before", "after", "around", "cursor"}
 OF_NO_ROW = {"resource_id", "staff_id"}
 """Ids that are written down and never looked up."""
 
+WITHIN_JSON = {"default_agent_id"}
+"""Ids inside of a payload, where no foreign key looks at them."""
+
+SEARCHED = {"term", "query"}
+"""Words that are looked for in the texts of rows."""
+
 _BY_NAME: dict[str, Any] = {
     "ai_messages_count": 0,
     "chunks": [{"content": "said by us"}],
@@ -94,15 +101,16 @@ _BY_NAME: dict[str, Any] = {
     "timezone": "Europe/Paris",
     "until": NOON + dt.timedelta(days=1),
 }
-_BY_TYPE: dict[type, Any] = {
-    str: "said by us",
-    bool: True,
-    int: 1,
-    dt.datetime: NOON,
-    dt.date: DAY,
-    list: [],
-    Sequence: [],
-    dict: {},
+_BY_TYPE: dict[type, list[Any]] = {
+    UserRole: [UserRole.SUPPORT_AGENT, UserRole.COMPANY_ADMIN],
+    str: ["said by us"],
+    bool: [True, False],
+    int: [1],
+    dt.datetime: [NOON],
+    dt.date: [DAY],
+    list: [[]],
+    Sequence: [[]],
+    dict: [{}],
 }
 
 
@@ -119,7 +127,7 @@ class Slot:
 
     @property
     def is_id(self) -> bool:
-        return self.name not in KEYS
+        return self.name not in KEYS | SEARCHED
 
     @property
     def is_own_id(self) -> bool:
@@ -135,7 +143,28 @@ def slots(method: Method) -> list[Slot]:
 
     Raises LookupError for an id of which this module does not know whose it is.
     """
-    return [Slot(one, _table(method, one)) for one in method.parameters if _names_a_row(one)]
+    return [slot for one in method.parameters if (slot := slot_of(method, one))]
+
+
+def slot_of(method: Method, parameter: Parameter) -> Slot | None:
+    """Give what an argument names a row of, if it names one."""
+    return Slot(parameter, _table(method, parameter)) if _names_a_row(parameter) else None
+
+
+def searched_by(method: Method, parameter: Parameter) -> Slot | None:
+    """Give where an argument is looked for, if it is a word of some row."""
+    return Slot(parameter, TABLES_OF[method.repository]) if parameter.name in SEARCHED else None
+
+
+def value_of(slot: Slot, row: Mapping[str, Any]) -> Any:
+    """Give what a slot takes of a row."""
+    if slot.name in WITHIN_JSON:
+        return str(row["id"])
+    if slot.name == "tag":
+        return next(iter(row["tags"]), None)
+    if slot.name in SEARCHED:
+        return next((value.split()[0] for value in row.values() if type(value) is str and value), None)
+    return row["id" if slot.is_id else slot.name]
 
 
 def value_in(population: Population, shared: Population, method: Method, slot: Slot) -> Any:
@@ -145,18 +174,13 @@ def value_in(population: Population, shared: Population, method: Method, slot: S
     and every other value of the first.
     """
     rows = population.rows.get(slot.table) or shared.rows[slot.table]
-    if slot.is_own_id:
-        return slot.given(rows[-1]["id"])
-    if slot.name == "tag":
-        return rows[0]["tags"][0]
-    row = rows[-1 if slot.name == "before" else 0]
-    return row["id" if slot.is_id else slot.name]
+    return slot.given(value_of(slot, rows[-1 if slot.is_own_id or slot.name == "before" else 0]))
 
 
 def value_of_nobody(slot: Slot) -> Any:
     """Give a value that is in no row."""
     if slot.is_id:
-        return slot.given(uuid4())
+        return str(uuid4()) if slot.name in WITHIN_JSON else uuid4()
     word = f"nobody{secrets.token_hex(6)}"
     return f"{word}@example.com" if slot.name == "email" else word
 
@@ -164,16 +188,43 @@ def value_of_nobody(slot: Slot) -> Any:
 def fillings(method: Method) -> Iterator[dict[str, Any]]:
     """Give the arguments that can name no row: only those that must be, then all of them."""
     rest = [one for one in method.parameters if not _names_a_row(one)]
-    bare = {one.name: _filling(method, one) for one in rest if one.required}
-    full = {one.name: _filling(method, one) for one in rest}
+    bare = {one.name: choices(method, one)[0] for one in rest if one.required}
+    full = {one.name: choices(method, one)[0] for one in rest}
     yield bare
     if full != bare:
         yield full
 
 
+def choices(method: Method, parameter: Parameter) -> list[Any]:
+    """Give values for an argument that names no row, the plainest first.
+
+    Raises LookupError for one of a kind that this module does not know.
+    """
+    if parameter.name in _BY_NAME:
+        return [_BY_NAME[parameter.name]]
+    for hint in alternatives(parameter.hint):
+        kind = get_origin(hint) or hint
+        if typing_extensions.is_typeddict(kind):
+            return [{}]
+        if kind in _BY_TYPE:
+            return _BY_TYPE[kind]
+        if isinstance(kind, type) and issubclass(kind, enum.Enum):
+            return list(kind)
+        if kind is UUID:
+            return [uuid4()]
+    raise LookupError(
+        f"{method}({parameter.name}: {parameter.hint}): no value known, add one to arguments.py"
+    )
+
+
+def alternatives(hint: Any) -> tuple[Any, ...]:
+    """Give the types of a union, or the one that a hint is."""
+    return get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)
+
+
 def _names_a_row(parameter: Parameter) -> bool:
     is_id = UUID in (parameter.hint, *get_args(parameter.hint))
-    return parameter.name in KEYS or (is_id and parameter.name not in OF_NO_ROW)
+    return parameter.name in KEYS | WITHIN_JSON or (is_id and parameter.name not in OF_NO_ROW)
 
 
 def _table(method: Method, parameter: Parameter) -> str:
@@ -185,27 +236,3 @@ def _table(method: Method, parameter: Parameter) -> str:
     if name not in known:
         raise LookupError(f"{method}({parameter.name}): whose row is it? Add it to arguments.py")
     return known[name]
-
-
-def _filling(method: Method, parameter: Parameter) -> Any:
-    if parameter.name in _BY_NAME:
-        return _BY_NAME[parameter.name]
-    for hint in _alternatives(parameter.hint):
-        kind = get_origin(hint) or hint
-        if typing_extensions.is_typeddict(kind):
-            return {}
-        if kind is UserRole:
-            return UserRole.SUPPORT_AGENT
-        if isinstance(kind, type) and issubclass(kind, enum.Enum):
-            return next(iter(kind))
-        if kind is UUID:
-            return uuid4()
-        if kind in _BY_TYPE:
-            return _BY_TYPE[kind]
-    raise LookupError(
-        f"{method}({parameter.name}: {parameter.hint}): no value known, add one to arguments.py"
-    )
-
-
-def _alternatives(hint: Any) -> tuple[Any, ...]:
-    return get_args(hint) if get_origin(hint) in {Union, types.UnionType} else (hint,)

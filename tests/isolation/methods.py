@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, get_args, get_type_hints
+from typing import Any, Required, get_args, get_origin, get_type_hints
 
 import typing_extensions
 
@@ -22,7 +22,7 @@ class Parameter:
     required: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Method:
     """A public operation of a repository."""
 
@@ -32,6 +32,13 @@ class Method:
 
     def __str__(self) -> str:
         return f"{self.repository}.{self.name}"
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        """Keep hypothesis from writing all parameters."""
+        printer.text(str(self))
 
 
 def repositories(scope: type) -> dict[str, type]:
@@ -61,11 +68,15 @@ def _parameters(body: Any) -> Iterator[Parameter]:
     for parameter in list(inspect.signature(body).parameters.values())[1:]:
         hint = hints[parameter.name]
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            yield from _keys(*get_args(hint))
+            yield from keys(*get_args(hint))
         else:
             yield Parameter(parameter.name, hint, parameter.default is inspect.Parameter.empty)
 
 
-def _keys(kind: Any) -> Iterator[Parameter]:
+def keys(kind: Any) -> Iterator[Parameter]:
+    """Give the keys of a TypedDict."""
+    marked = typing_extensions.get_type_hints(kind, include_extras=True)
     for name, hint in typing_extensions.get_type_hints(kind).items():
-        yield Parameter(name, hint, name in kind.__required_keys__)
+        # Where annotations are strings, the class has not seen what they say.
+        required = name in kind.__required_keys__ or get_origin(marked[name]) is Required
+        yield Parameter(name, hint, required)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import sqlalchemy as sa
 
 from chatapp_db.address import engine_url
@@ -64,17 +65,23 @@ def populate(url: str) -> Populations:
 
 def fingerprint(url: str, company_id: UUID) -> dict[str, str]:
     """Hash a company's rows in every table, and the shared ones, with what tells that a row was rewritten."""
-    engine = sa.create_engine(engine_url(url))
-    prints = {}
-    with engine.begin() as connection:
-        for name, table in TABLES.items():
-            key = table.info["company_key"]
-            where = f"WHERE {key} = '{company_id}'" if key else ""
-            rows = "string_agg(t::text || t.xmin, '|' ORDER BY id)"
-            query = f"SELECT count(*) || md5({rows}) FROM {name} t {where}"
-            prints[name] = connection.execute(sa.text(query)).scalar_one()
-    engine.dispose()
-    return prints
+    with psycopg.connect(url) as connection:
+        return fingerprint_seen_by(connection, company_id)
+
+
+def fingerprint_seen_by(superuser: psycopg.Connection[Any], company_id: UUID) -> dict[str, str]:
+    """Take the fingerprint over a connection that is there."""
+    return dict(superuser.execute(_FINGERPRINT, {"company_id": company_id}, prepare=True).fetchall())
+
+
+def _hashed(table: sa.Table) -> str:
+    key = table.info["company_key"]
+    where = f"WHERE {key} = %(company_id)s" if key else ""
+    rows = "string_agg(t::text || t.xmin, '|' ORDER BY id)"
+    return f"SELECT '{table.name}', count(*) || md5({rows}) FROM {table.name} t {where}"
+
+
+_FINGERPRINT = " UNION ALL ".join(map(_hashed, TABLES.values()))
 
 
 def remove(url: str, population: Population) -> None:
@@ -129,7 +136,7 @@ def _by_type(column: sa.Column[Any], mark: str, place: int) -> Any:  # noqa: PLR
         case sa.JSON() if "[]" not in str(getattr(column.server_default, "arg", "")):
             return {"note": mark}
         case sa.ARRAY():
-            return [mark]
+            return [f"{mark} {column.name}"]
         case sa.Uuid():
             return uuid4()
         case sa.Date():

@@ -126,7 +126,7 @@ _INBOX = [
 
 LISTS = [
     *(Asked(f"{repository}.page", index) for repository, index in _NEWEST.items()),
-    Asked("audit.page", "", reads=Reads.EVERYTHING, reason=_BY_ID_OVER_ALL),
+    Asked("audit.page", "ix_chatapp_audit_logs_company_id_created_at"),
     Asked("invitations.page", "", reads=Reads.EVERYTHING, reason=_BY_ID_OVER_ALL),
     *_INBOX,
     Asked(

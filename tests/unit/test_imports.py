@@ -36,7 +36,7 @@ MAY_IMPORT["chatapp_db"] = ABOVE
 ONLY_HERE_MIGRATIONS_SEE_TABLES = {"migrations/env.py", "migrations/check.py"}
 SHARED_BY_REPOSITORIES = {
     "__init__", "base", "border", "catalogue", "keyset", "operations", "paging", "passages", "subscriptions",
-    "appending", "inbox", "lifecycle", "queue", "reading", "tagging", "transcript",
+    "appending", "inbox", "lifecycle", "queue", "reading", "spoken", "tagging", "transcript",
 }  # fmt: skip
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))

@@ -30,7 +30,7 @@ __all__ = [
 class AuditOperations(TenantOperations[AuditLogRow]):
     """What was done in a company."""
 
-    entity = Entity(AuditLog, AuditLogRow, "audit log")
+    entity = Entity(AuditLog, AuditLogRow, "audit log", newest_by=("created_at", "id"))
 
     @operation
     async def record(self, **values: Unpack[AuditLogValues]) -> AuditLogRow:

@@ -13,7 +13,7 @@ from chatapp_db.execution.statement import COMPANY, Statement, company_key, cons
 from chatapp_db.repositories.paging import limit_of
 from chatapp_db.schema import Base
 
-__all__ = ["Entity", "Identified", "is_one_of", "newest_first", "owned", "table_of"]
+__all__ = ["NEWEST_BY", "Entity", "Identified", "is_one_of", "newest_first", "owned", "table_of"]
 
 
 class Identified(Protocol):
@@ -24,6 +24,7 @@ class Identified(Protocol):
 
 Row = TypeVar("Row", bound=Identified)
 
+NEWEST_BY = ("id",)
 _STATEMENTS = 256
 
 
@@ -42,23 +43,35 @@ def is_one_of(column: Any, *labels: StrEnum) -> sa.ColumnElement[bool]:
     return sa.or_(*(column == constant(label, column.type) for label in labels))
 
 
-def newest_first(table: Any, query: Any, rows: int, *, follows: bool) -> Any:
+def newest_first(table: Any, query: Any, rows: int, *, follows: bool, by: tuple[str, ...] = NEWEST_BY) -> Any:
     """Cut a page from a list: an id made by this package is ordered by time."""
+    key = [table.c[name] for name in by]
     if follows:
-        query = query.where(table.c.id < sa.bindparam("after_id", type_=sa.Uuid()))
-    return query.order_by(table.c.id.desc()).limit(limit_of(rows))
+        after = (sa.bindparam(f"after_{name}", type_=table.c[name].type) for name in by)
+        query = query.where(sa.tuple_(*key) < sa.tuple_(*after))
+    return query.order_by(*(column.desc() for column in key)).limit(limit_of(rows))
 
 
 class Entity(Generic[Row]):
-    """The plain statements of one table, each compiled when it is first used."""
+    """The plain statements of one table, each compiled when it is first used.
+
+    ``newest_by`` is the key of its pages, where no index has the company and then the id.
+    """
 
     def __init__(
-        self, model: type[Base], row: type[Row], name: str, *, across_companies: bool = False
+        self,
+        model: type[Base],
+        row: type[Row],
+        name: str,
+        *,
+        across_companies: bool = False,
+        newest_by: tuple[str, ...] = NEWEST_BY,
     ) -> None:
         self.table: Any = table_of(model)
         self.columns: Any = list(self.table.c)
         self.row = row
         self.name = name
+        self.newest_by = newest_by
         self._across = across_companies
         self._company_key = None if across_companies else company_key(self.table)
         self.takes_id = self._company_key is None or self.table.info["scope"] == "tenant"
@@ -91,7 +104,8 @@ class Entity(Generic[Row]):
         """List the newest first."""
 
         def build() -> Any:
-            return newest_first(self.table, sa.select(*self.columns).where(self.own), rows, follows=follows)
+            query = sa.select(*self.columns).where(self.own)
+            return newest_first(self.table, query, rows, follows=follows, by=self.newest_by)
 
         return self._once(("page", rows, follows), build, self.row)
 

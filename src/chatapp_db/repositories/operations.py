@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from chatapp_db.execution.guest import Guest
 from chatapp_db.execution.operation import Asyncio, Blocking, operation
 from chatapp_db.execution.scope import DEFAULT_ACCESS, Access
 from chatapp_db.execution.statement import Statement
-from chatapp_db.repositories.base import Entity, Identified
+from chatapp_db.repositories.base import NEWEST_BY, Entity, Identified
 from chatapp_db.repositories.border import as_company_id, as_id, checked
 from chatapp_db.repositories.paging import Page, as_limit, cut, rung, seal, unseal
 
@@ -31,6 +32,8 @@ __all__ = [
 
 R = TypeVar("R")
 Row = TypeVar("Row", bound=Identified)
+
+_KINDS: dict[str, type] = {"created_at": datetime, "id": UUID}
 
 
 class Operations(Generic[Row]):
@@ -74,7 +77,7 @@ class Operations(Generic[Row]):
 
         Raises InvalidCursor for a cursor of another company or list.
         """
-        return await self._newest("page", self.entity.page, limit, cursor)
+        return await self._newest("page", self.entity.page, limit, cursor, by=self.entity.newest_by)
 
     @operation
     async def count(self) -> int:
@@ -88,15 +91,22 @@ class Operations(Generic[Row]):
         statement_of: Callable[..., Statement[Row]],
         limit: int,
         cursor: str | None,
+        *,
+        by: tuple[str, ...] = NEWEST_BY,
         **parameters: Any,
     ) -> Page[Row]:
         """Read a page of a list, whose name says what it is filtered by: its cursors fit no other."""
         shape = f"{self.entity.name}.{list_name}"
         if cursor is not None:
-            (parameters["after_id"],) = unseal(self._company_id, shape, cursor, [UUID])
+            key = unseal(self._company_id, shape, cursor, [_KINDS[name] for name in by])
+            parameters.update((f"after_{name}", value) for name, value in zip(by, key, strict=True))
         statement = statement_of(rung(as_limit(limit)), follows=cursor is not None)
         rows: list[Row] = await self._fetch(statement, **parameters)
-        return cut(rows, limit, lambda last: seal(self._company_id, shape, [last.id]))
+
+        def cursor_after(last: Row) -> str:
+            return seal(self._company_id, shape, [getattr(last, name) for name in by])
+
+        return cut(rows, limit, cursor_after)
 
     async def _add(self, kind: Any, values: Mapping[str, Any], **more: Any) -> Row:
         if "id" in values and not self.entity.takes_id:

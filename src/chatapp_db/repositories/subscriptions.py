@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from chatapp_db.execution.statement import Statement, constant, written
 from chatapp_db.repositories.base import is_one_of, owned, table_of
+from chatapp_db.repositories.spoken import spoken_since
 from chatapp_db.rows import CompanyRow
 from chatapp_db.schema import (
     Agent,
@@ -113,16 +114,9 @@ def _conversations(month: Any) -> Any:
 
 
 def _messages(month: Any) -> Any:
-    """Count what was said; a conversation without activity since then has no message of the month."""
-    conversations, messages = table_of(Conversation), table_of(Message)
-    at = sa.select(month.c.at).scalar_subquery()
-    return (
-        sa.select(sa.func.count())
-        .select_from(conversations)
-        .join(messages, messages.c.conversation_id == conversations.c.id)
-        .where(owned(conversations, messages), conversations.c.last_message_at >= at)
-        .where(messages.c.created_at >= at, ~messages.c.is_private)
-    )
+    messages = table_of(Message)
+    began = sa.select(month.c.at).scalar_subquery()
+    return sa.select(sa.func.count()).select_from(messages).where(owned(messages), spoken_since(began))
 
 
 def _sources(measure: Any) -> Any:

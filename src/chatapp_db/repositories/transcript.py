@@ -13,24 +13,24 @@ from chatapp_db.errors import InvalidValue
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement, constant, scalar
 from chatapp_db.repositories.appending import CONVERSATION_ID
-from chatapp_db.repositories.base import is_one_of, owned, table_of
+from chatapp_db.repositories.base import owned, table_of
 from chatapp_db.repositories.border import TERM_LENGTH, as_id, as_moment, as_text
 from chatapp_db.repositories.keyset import Cursors, Order, Step
 from chatapp_db.repositories.operations import TenantOperations
 from chatapp_db.repositories.paging import Page, as_limit, cut, limit_of, rung, seal, unseal
+from chatapp_db.repositories.spoken import spoken_since
 from chatapp_db.rows import MessageRow
-from chatapp_db.schema import Conversation, ConversationStatus, Message
+from chatapp_db.schema import Message
+from chatapp_db.schema.values import INT4_MAX
 
 __all__ = ["TranscriptOperations"]
 
-_conversations = table_of(Conversation)
 _messages = table_of(Message)
 _c = _messages.c
 
 _NEWEST_FIRST = Order({"created_at": datetime, "id": UUID}, descending=True)
 _KEY = [_c.created_at, _c.id]
 _CHARACTERS_PER_TOKEN = 4
-_INT4_MAX = 2**31 - 1
 
 
 class TranscriptOperations(TenantOperations[MessageRow]):
@@ -88,7 +88,7 @@ class TranscriptOperations(TenantOperations[MessageRow]):
         """
         parameters: dict[str, Any] = {"conversation_id": as_id("conversation_id", conversation_id)}
         if max_tokens is not None:
-            if type(max_tokens) is not int or not 1 <= max_tokens <= _INT4_MAX:
+            if type(max_tokens) is not int or not 1 <= max_tokens <= INT4_MAX:
                 raise InvalidValue("max_tokens", "not a number of tokens")
             parameters["max_tokens"] = max_tokens
         rows = await self._fetch(
@@ -216,23 +216,7 @@ def _search(rows: int) -> Statement[MessageRow]:
 
 @cache
 def _tokens_used() -> Statement[int]:
-    """Go through the conversations that were alive since then, as an array: no index has only the time.
-
-    One more day is for transactions that were long: a conversation's last activity is when its transaction
-    began, its message may be later.
-    """
-    c = _conversations.c
     since, until = (sa.bindparam(name, type_=_c.created_at.type) for name in ("since", "until"))
-    margin = sa.literal_column("interval '1 day'", sa.Interval())
-    alive = sa.union_all(
-        *(
-            sa.select(c.id).where(
-                owned(_conversations), is_one_of(c.status, status), c.last_message_at >= since - margin
-            )
-            for status in ConversationStatus
-        )
-    ).subquery("alive")
-    among = _c.conversation_id == sa.any_(sa.func.array(sa.select(alive.c.id).scalar_subquery()))
-    spoken = sa.and_(owned(_messages), among, _c.created_at >= since, _c.created_at < until, ~_c.is_private)
     total = sa.func.coalesce(sa.func.sum(_c.tokens_used), constant(0, sa.Integer()))
-    return Statement(sa.select(sa.cast(total, sa.BigInteger()).label("tokens")).where(spoken), scalar)
+    query = sa.select(sa.cast(total, sa.BigInteger()).label("tokens"))
+    return Statement(query.where(owned(_messages), spoken_since(since), _c.created_at < until), scalar)

@@ -41,9 +41,16 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types with both checkers, strictly."""
-    install(session, "--editable", ".[dev]")
+    install(session, "--editable", ".[dev,bench]")
     session.run("mypy")
     session.run("pyright")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure next to psycopg by hand and to peers; `-- --small` only looks whether all is right."""
+    install(session, "--editable", ".[bench]")
+    session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session(reuse_venv=False)

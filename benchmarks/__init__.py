@@ -1,0 +1,1 @@
+"""How fast the package is, next to psycopg by hand and to its peers: `python -m benchmarks`."""

@@ -7,10 +7,11 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from chatapp_db.errors import InvalidReference, NotFound
+from chatapp_db.errors import ExtensionUnavailable, InvalidReference, NotFound
 from chatapp_db.migrations import migrate
 from chatapp_db.schema import metadata
 from chatapp_db.seeding import aseed, seed
+from chatapp_db.vectors import Point, create_vector_store
 from tests.rows import new_agent, new_company, new_conversation, new_customer
 from tests.unit.test_schema_source import INDEXED, SOURCE_COLUMNS
 from tests.worlds import settled, unwrapped
@@ -56,19 +57,16 @@ def test_indexes_are_created(database_url):
 
 
 def test_vector_extension_enabled_and_working(database_url):
-    try:
-        with psycopg.connect(database_url, autocommit=True) as connection:
-            connection.execute("CREATE EXTENSION vector")
-    except psycopg.errors.FeatureNotSupported:
-        pytest.skip("this server does not offer pgvector")
-    near, far = "[1,0.1,0]", "[0,1,0]"
-    ordered = rows(
-        database_url,
-        "SELECT v::text FROM (VALUES (%s::vector), (%s::vector)) AS t (v) ORDER BY v <=> '[1,0,0]'",
-        far,
-        near,
-    )
-    assert [value for (value,) in ordered] == [near, far]
+    company, near, far = uuid4(), uuid4(), uuid4()
+    url = database_url.replace("postgresql:", "pgvector:", 1)
+    with create_vector_store(url, dimension=3, chunks_table=None) as store:
+        try:
+            store.ensure_collection()
+        except ExtensionUnavailable:
+            pytest.skip("this server does not offer pgvector")
+        store.upsert(company, [Point(far, [0, 1, 0], uuid4()), Point(near, [1, 0.1, 0], uuid4())])
+        assert [hit.chunk_id for hit in store.search(company, [1, 0, 0])] == [near, far]
+        assert store.search(uuid4(), [1, 0, 0]) == []
 
 
 def test_migrations_generate_without_errors(empty_database_url):

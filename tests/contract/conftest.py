@@ -7,6 +7,7 @@ import itertools
 import os
 import uuid
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from chatapp_db.vectors import create_async_vector_store, create_vector_store
 from tests.contract.oracle import KEYS
 from tests.contract.real_server import real_server
 from tests.contract.stand_in import StandIn, running_stand_in
+from tests.server import Server
 from tests.worlds import Awaited, World, settled
 
 DIMENSION = 4
@@ -33,13 +35,26 @@ def qdrant_url() -> Generator[str]:
         yield url
 
 
-@pytest.fixture(params=["memory", "grpc stand-in", "qdrant"])
+@pytest.fixture
+def edge_url(tmp_path: Path) -> str:
+    """A folder of the test's own."""
+    return f"edge://{tmp_path}/vectors"
+
+
+@pytest.fixture(scope="session")
+def pgvector_url(server: Server, template: str) -> Generator[str]:
+    """A migrated database for every collection of the run."""
+    with server.database(template) as url:
+        yield url.replace("postgresql:", "pgvector:", 1)
+
+
+@pytest.fixture(params=["memory", "edge", "pgvector", "grpc stand-in", "qdrant"])
 def engine_url(request: pytest.FixtureRequest) -> str:
     if request.param == "memory":
         return "memory://"
-    if request.param == "qdrant":
-        return request.getfixturevalue("qdrant_url")
-    return request.getfixturevalue("stand_in")[0]
+    if request.param == "grpc stand-in":
+        return request.getfixturevalue("stand_in")[0]
+    return request.getfixturevalue(f"{request.param}_url")
 
 
 @pytest.fixture
@@ -52,6 +67,7 @@ def open_store(world: World, runner: asyncio.Runner) -> Generator[Callable[..., 
         options.setdefault("dimension", DIMENSION)
         options.setdefault("collection", f"test_{os.getpid()}_{next(_numbers)}")
         options.setdefault("api_key", os.environ.get("CHATAPP_QDRANT_API_KEY"))
+        options.setdefault("chunks_table", None)
         opened.append(create(url, keys=KEYS, **options))
         return Awaited(opened[-1])
 

@@ -97,6 +97,14 @@ LEAVES: st.SearchStrategy[Filter] = st.one_of(
     *[a_range(key) for key in ORDERED],
     st.sampled_from(sorted(VALUES)).map(Exists),
 )
+# One condition of each kind for each key, so that none depends on being drawn.
+PLAIN: list[Filter] = [
+    *[Eq(key, value) for key, values in VALUES.items() for value in values],
+    *[In(key, values[:2]) for key, values in VALUES.items()],
+    *[Range(key, gt=VALUES[key][0]) for key in ORDERED],
+    *[Range(key, gte=VALUES[key][0], lt=VALUES[key][-1]) for key in ORDERED],
+    *[Exists(key) for key in VALUES],
+]
 # Tautologies and wide negations are the hostile ones: merged into the company's condition they widen it.
 FILTERS: st.SearchStrategy[Filter] = st.recursive(
     LEAVES,

@@ -28,9 +28,11 @@ async def test_ensuring_twice_and_at_once_changes_nothing(
 
 async def test_every_difference_is_listed(engine_url: str, store: Awaited, open_store: Any) -> None:
     engine = store.unwrap()._engine
-    other = open_store(engine_url, collection=engine._name, dimension=8, distance="dot")
+    other = open_store(engine_url, collection=engine._collection.name, dimension=8, distance="dot")
     if engine_url == "memory://":
         other.unwrap()._engine._client = engine._client
+    if engine_url.startswith("edge:"):
+        await store.close()
     with pytest.raises(CollectionMismatch, match=r"dimension is 4, not 8; its distance is cosine, not dot"):
         await other.ensure_collection()
 
@@ -38,7 +40,7 @@ async def test_every_difference_is_listed(engine_url: str, store: Awaited, open_
 async def test_a_store_without_its_collection_is_an_error_and_no_empty_list(
     engine_url: str, open_store: Any, company: uuid.UUID
 ) -> None:
-    store = open_store(engine_url, collection=f"absent_{uuid.uuid4().hex}")
+    store = open_store(engine_url, collection=f"absent_{uuid.uuid4().hex[:8]}")
     with pytest.raises(VectorStoreError):
         await store.search(company, QUERY)
 

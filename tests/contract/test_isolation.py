@@ -14,7 +14,7 @@ from qdrant_client import models
 from chatapp_db.errors import InvalidValue, TenantIsolationError
 from chatapp_db.vectors import And, Eq, Exists, Filter, In, Not, Or, Point, Range, point_id
 from chatapp_db.vectors.engines.memory import MemoryEngine
-from tests.contract.oracle import COMPANIES, FILTERS, SOURCES, matches, points_of
+from tests.contract.oracle import COMPANIES, FILTERS, PLAIN, SOURCES, matches, points_of
 from tests.worlds import Awaited, settled
 
 QUERY = [1.0, 0.5, 0.5, 0.5]
@@ -50,6 +50,13 @@ def test_a_hostile_filter_reaches_what_the_oracle_says(
         assert hashes(runner.run(settled(filled.search(company, QUERY, 100, filter=filter)))) == wanted
         assert hashes(runner.run(settled(filled.scroll(company, filter=filter))).points) == wanted
         assert runner.run(settled(filled.count(company, filter))) == len(wanted)
+
+
+def test_each_kind_of_condition_means_what_the_oracle_says(filled: Any, runner: asyncio.Runner) -> None:
+    company = COMPANIES[0]
+    for filter in (*PLAIN, *map(Not, PLAIN)):
+        found = runner.run(settled(filled.scroll(company, filter=filter))).points
+        assert (filter, hashes(found)) == (filter, expected(company, filter))
 
 
 @settings(against_the_oracle, max_examples=30)

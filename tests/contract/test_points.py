@@ -50,8 +50,10 @@ async def test_hits_come_best_first_down_to_the_score_asked_for(store: Awaited, 
     assert len(await store.search(company, [1, 0, 0, 0], 2)) == 2
 
 
-async def test_a_dot_product_store_scores_by_length_too(open_store: Any, company: uuid.UUID) -> None:
-    store = open_store("memory://", distance="dot")
+async def test_a_dot_product_store_scores_by_length_too(
+    engine_url: str, open_store: Any, company: uuid.UUID
+) -> None:
+    store = open_store(engine_url, distance="dot")
     await store.ensure_collection()
     await store.upsert(company, [a_point((2, 0, 0, 0))])
     [hit] = await store.search(company, [3, 0, 0, 0])
@@ -138,6 +140,28 @@ async def test_a_purge_takes_one_company_whole(
     assert await store.admin().count() == await store.count(other_company) == 1
 
 
+@pytest.mark.slow
+async def test_a_large_purge_goes_in_bounded_batches(
+    engine_url: str, world: World, store: Awaited, company: uuid.UUID, monkeypatch: Any
+) -> None:
+    other_company = uuid.uuid4()
+    many = 100_000 if world.blocking and engine_url.startswith(("edge:", "pgvector:")) else 5_000
+    vectors = [(1, number, 2, 3) for number in range(100)]
+    await store.upsert(company, (a_point(vectors[number % 100]) for number in range(many)))
+    await store.upsert(other_company, [a_point()])
+    engine = store.unwrap()._engine
+    delete, batches = engine.delete, []
+
+    def watched(selection: Any) -> Any:
+        batches.append(len(selection.chunk_ids))
+        return delete(selection)
+
+    monkeypatch.setattr(engine, "delete", watched)
+    assert await store.admin().purge_company(company) == sum(batches) == many
+    assert max(batches) == 1000
+    assert (await store.count(company), await store.count(other_company)) == (0, 1)
+
+
 BAD_VECTORS: dict[str, Any] = {
     "too short": [1.0] * 3,
     "too long": [1.0] * 5,
@@ -179,7 +203,9 @@ BAD_FIELDS: dict[str, dict[str, Any]] = {
     "revision float": {"revision": 1.0},
     "revision beyond a double": {"revision": 2**53},
     "hash of no type": {"content_hash": object()},
+    "hash as a number": {"content_hash": 1},
     "hash with a lone surrogate": {"content_hash": "\ud800"},
+    "hash with NUL": {"content_hash": "a\0"},
     "undeclared meta": {"meta": {"content": "secret"}},
     "meta named company": {"meta": {"company_id": "x"}},
     "meta of another kind": {"meta": {"page": "7"}},
@@ -226,11 +252,13 @@ async def test_a_threshold_that_is_no_number_is_refused(
 async def test_callers_at_the_same_time_do_not_disturb_each_other(
     store: Awaited, world: World, company: uuid.UUID
 ) -> None:
+    callers = 16 if world.blocking else 50
+
     def write(number: int) -> Any:
         mine = uuid.uuid5(company, str(number))
         return lambda: store.upsert(mine, [a_point(content_hash=str(number)) for _ in range(20)])
 
-    await world.together(*[write(number) for number in range(16)])
-    for number in range(16):
+    await world.together(*[write(number) for number in range(callers)])
+    for number in range(callers):
         hits = await store.search(uuid.uuid5(company, str(number)), [1, 0, 0, 0], 100)
         assert [hit.content_hash for hit in hits] == [str(number)] * 20

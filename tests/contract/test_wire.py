@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from qdrant_client import models
 
-from chatapp_db.vectors import Filter, Selection, create_vector_store
+from chatapp_db.vectors import Filter, Selection, create_vector_store, point_id
 from chatapp_db.vectors.engines.wire import selected
 from chatapp_db.vectors.filters import resolve
 from chatapp_db.vectors.keys import Keys
@@ -22,7 +22,8 @@ KEYS_OF_THE_ORACLE = Keys(KEYS)
 
 @given(filter=FILTERS)
 def test_a_callers_filter_is_nested_below_the_companys_condition(filter: Filter) -> None:
-    ids = [uuid.UUID(int=5)]
+    chunk = uuid.UUID(int=5)
+    ids = [str(point_id(COMPANIES[0], chunk))]
     company = models.FieldCondition(key="company_id", match=models.MatchValue(value=str(COMPANIES[0])))
     wanted = resolve(filter, KEYS_OF_THE_ORACLE)
     filtered = selected(Selection(COMPANIES[0], filter=wanted), KEYS_OF_THE_ORACLE)
@@ -30,8 +31,8 @@ def test_a_callers_filter_is_nested_below_the_companys_condition(filter: Filter)
     outermost, nested = filtered.must
     assert outermost == company
     assert isinstance(nested, models.Filter)
-    named = selected(Selection(COMPANIES[0], point_ids=ids), KEYS_OF_THE_ORACLE)
-    assert named == models.Filter(must=[company, models.HasIdCondition(has_id=[str(ids[0])])])
+    named = selected(Selection(COMPANIES[0], chunk_ids=[chunk]), KEYS_OF_THE_ORACLE)
+    assert named == models.Filter(must=[company, models.HasIdCondition(has_id=list(ids))])
     assert selected(Selection(COMPANIES[0]), KEYS_OF_THE_ORACLE) == models.Filter(must=[company])
 
 

@@ -7,9 +7,10 @@ import uuid
 import pytest
 from pydantic import SecretStr
 
-from chatapp_db.errors import InvalidValue, NotSupported
-from chatapp_db.vectors import create_async_vector_store, create_vector_store, point_id
+from chatapp_db.errors import ExtensionUnavailable, InvalidValue
+from chatapp_db.vectors import create_vector_store, point_id
 from chatapp_db.vectors.address import Address
+from chatapp_db.vectors.engines.side_table import extension_schema
 from chatapp_db.vectors.points import MAX_BATCH_BYTES, PreparedPoint, batches
 
 
@@ -22,6 +23,7 @@ from chatapp_db.vectors.points import MAX_BATCH_BYTES, PreparedPoint, batches
         ("http://db", Address("http", "db", 6333)),
         ("https://db:443/vectors/", Address("https", "db", 443, path="/vectors", tls=True)),
         ("memory://", Address("memory")),
+        ("edge:///var/lib/my%20vectors", Address("edge", path="/var/lib/my vectors")),
     ],
 )
 def test_a_url_is_read(url: str, expected: Address) -> None:
@@ -41,6 +43,10 @@ def test_a_key_encrypts_the_connection_unless_told_otherwise() -> None:
         "",
         "qdrant://",
         "qdrant:///folder",
+        "edge://folder",
+        "edge://host/folder",
+        "edge:///",
+        "edge:///folder?tls=true",
         "qdrant://db:port",
         "qdrant://db:99999",
         "qdrant://user:secret@db",
@@ -56,15 +62,11 @@ def test_a_url_that_is_none_is_refused_without_repeating_it(url: str) -> None:
 
 
 def test_an_unknown_scheme_is_told_the_known_ones() -> None:
-    with pytest.raises(InvalidValue, match=r"'redis' is unknown; known: memory://, qdrant://"):
+    with pytest.raises(
+        InvalidValue,
+        match=r"'redis' is unknown; known: memory://, edge:///folder, pgvector://host/database, qdrant://",
+    ):
         create_vector_store("redis://db", dimension=3)
-
-
-@pytest.mark.parametrize("url", ["edge:///folder", "pgvector://"])
-def test_an_engine_of_a_later_release_says_so(url: str) -> None:
-    for create in (create_vector_store, create_async_vector_store):
-        with pytest.raises(NotSupported, match="later release"):
-            create(url, dimension=3)
 
 
 @pytest.mark.parametrize(
@@ -105,3 +107,10 @@ def test_a_batch_never_outgrows_its_bytes_but_a_large_point_still_goes() -> None
     assert [len(batch) for batch in batches(points, 4)] == [1, 2, 1]
     assert [one for batch in batches(points, 4) for one in batch] == points
     assert list(batches([], 4)) == []
+
+
+def test_an_extension_that_is_too_old_is_refused_with_the_command() -> None:
+    assert extension_schema([("public", "0.8.0")]) == "public"
+    for version in ("0.7.4", "0.5"):
+        with pytest.raises(ExtensionUnavailable, match="ALTER EXTENSION vector UPDATE"):
+            extension_schema([("public", version)])

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from chatapp_db.errors import InvalidValue, NotSupported
+from chatapp_db.errors import InvalidValue
 
 __all__ = ["Address"]
 
 _PORTS: Final = {"qdrant": 6334, "http": 6333, "https": 6333}
-_KNOWN: Final = "memory://, qdrant://host:6334, https://host:6333, http://host:6333"
-_LATER: Final = ("edge", "pgvector")
+_KNOWN: Final = (
+    "memory://, edge:///folder, pgvector://host/database, qdrant://host:6334, https://host:6333,"
+    " http://host:6333"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
     """A parsed URL with the key and the time limit that go with it.
+
+    ``edge://`` has a path alone, the folder.
 
     ``qdrant://`` is gRPC; it is encrypted with ``?tls=true``, and by default when there is a key.
     """
@@ -35,15 +39,13 @@ class Address:
         """Read a URL.
 
         Raises InvalidValue for an unknown scheme or a malformed URL, whose text is not repeated
-        since it may hold a secret; NotSupported for the schemes of a later release.
+        since it may hold a secret.
         """
         parts = _split(url)
-        if parts.scheme in _LATER:
-            raise NotSupported(f"{parts.scheme}:// comes with a later release; known: {_KNOWN}")
-        if isinstance(timeout, bool) or timeout < 1:
-            raise InvalidValue("timeout", "must be at least one second")
         if parts.scheme == "memory":
             return cls("memory")
+        if parts.scheme == "edge":
+            return cls("edge", path=_folder(parts))
         if parts.scheme not in _PORTS:
             raise InvalidValue("url", f"the scheme {parts.scheme!r} is unknown; known: {_KNOWN}")
         return cls(
@@ -86,6 +88,14 @@ def _split(url: str) -> SplitResult:
     except (ValueError, TypeError, AttributeError):
         raise InvalidValue("url", "is not a URL with a valid host and port") from None
     return parts
+
+
+def _folder(parts: SplitResult) -> str:
+    if parts.netloc or not parts.path.strip("/") or parts.query or parts.fragment:
+        raise InvalidValue(
+            "url", "must be edge:// and the absolute path of a folder: edge:///var/lib/vectors"
+        )
+    return unquote(parts.path)
 
 
 def _host(parts: SplitResult) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import uuid
 
 from chatapp_db.execution.operation import Asyncio, Blocking, operation
-from chatapp_db.vectors.engine import Engine, Selection
-from chatapp_db.vectors.strictness import check_company
+from chatapp_db.vectors.engine import Collection, Engine, Selection
+from chatapp_db.vectors.points import read_point
+from chatapp_db.vectors.strictness import MAX_LIMIT, check_company
 
 __all__ = ["AsyncVectorAdmin", "VectorAdmin"]
 
 
 class _AdminOperations:
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, collection: Collection) -> None:
         self._engine = engine
+        self._keys = collection.keys
 
     @operation
     async def count(self) -> int:
@@ -22,11 +24,20 @@ class _AdminOperations:
 
     @operation
     async def purge_company(self, company_id: uuid.UUID) -> int:
-        """Delete everything a company has in the store, and say how many points that were."""
+        """Delete everything a company has in the store, and say how many points that were.
+
+        A thousand points at a time: each request is short however much there is, and after a failure
+        calling again goes on.
+        """
         everything = Selection(check_company(company_id))
-        count = await self._engine.count(everything)
-        await self._engine.delete(everything)
-        return count
+        purged = 0
+        while True:
+            payloads, _ = await self._engine.scroll(everything, MAX_LIMIT, None)
+            if not payloads:
+                return purged
+            chunk_ids = [read_point(company_id, payload, self._keys).chunk_id for payload in payloads]
+            await self._engine.delete(Selection(company_id, chunk_ids=chunk_ids))
+            purged += len(chunk_ids)
 
 
 class VectorAdmin(Blocking, _AdminOperations):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias, get_args
 
-from chatapp_db.errors import InvalidValue
+from chatapp_db.errors import CollectionMismatch, InvalidValue
 from chatapp_db.vectors.filters import Filter
 from chatapp_db.vectors.keys import Keys
 from chatapp_db.vectors.points import Payload, PreparedPoint
@@ -41,6 +41,11 @@ class Collection:
         if self.distance not in get_args(Distance):
             raise InvalidValue("distance", f"must be one of {', '.join(get_args(Distance))}")
 
+    def refuse(self, differences: Sequence[str]) -> None:
+        """Raise CollectionMismatch for what an engine found to be different."""
+        if differences:
+            raise CollectionMismatch(f"collection {self.name!r}: {'; '.join(differences)}")
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -51,7 +56,7 @@ class Selection:
 
     company_id: uuid.UUID
     filter: Filter | None = None
-    point_ids: Sequence[uuid.UUID] | None = None
+    chunk_ids: Sequence[uuid.UUID] | None = None
 
 
 class Engine(Protocol):
@@ -64,6 +69,11 @@ class Engine(Protocol):
     @property
     def bytes_per_dimension(self) -> int:
         """Say how much room one number of a vector takes in a request."""
+        ...
+
+    @property
+    def largest_number(self) -> float:
+        """Say how large a number of a vector may be, either side of zero."""
         ...
 
     async def ensure(self) -> None:

@@ -16,7 +16,7 @@ from typing import Final, Literal, TypeAlias, cast, get_args
 
 from chatapp_db.errors import InvalidValue
 
-__all__ = ["MAX_VALUES", "KeyKind", "Keys", "Kind", "MetaValue", "Scalar", "StoredScalar"]
+__all__ = ["MAX_VALUES", "KeyKind", "Keys", "Kind", "MetaValue", "Scalar", "StoredScalar", "check_text"]
 
 KeyKind: TypeAlias = Literal["keyword", "integer", "float", "boolean", "datetime"]
 """What a declared key holds; a point may hold one value or a list of them."""
@@ -92,10 +92,7 @@ class Keys:
 
     def read(self, meta: Mapping[str, object]) -> dict[str, object]:
         """Give a payload's metadata back as it was put in."""
-        return {
-            name: _read_times(value) if self._kinds.get(name) == "datetime" else value
-            for name, value in meta.items()
-        }
+        return {name: _read(self._kinds.get(name), value) for name, value in meta.items()}
 
 
 def _json(value: Scalar) -> StoredScalar:
@@ -104,13 +101,18 @@ def _json(value: Scalar) -> StoredScalar:
     return cast("StoredScalar", value)
 
 
-def _read_times(value: object) -> object:
+def _read(kind: Kind | None, value: object) -> object:
     if isinstance(value, list):
-        return [_read_times(one) for one in cast("list[object]", value)]
-    return datetime.fromisoformat(value) if isinstance(value, str) else value
+        return [_read(kind, one) for one in cast("list[object]", value)]
+    if kind == "datetime" and isinstance(value, str):
+        return datetime.fromisoformat(value)
+    if kind == "float" and isinstance(value, int):  # a large one, where JSON is kept without exponents
+        return float(value)
+    return value
 
 
-def _keyword(name: str, value: object) -> str:
+def check_text(name: str, value: object) -> str:
+    """Refuse what is no text, or none that every engine can hold."""
     if not isinstance(value, str):
         raise InvalidValue(name, "must be text")
     if len(value) > MAX_TEXT:
@@ -162,7 +164,7 @@ def _datetime(name: str, value: object) -> datetime:
 
 
 _CANONICAL: Final[Mapping[Kind, Callable[[str, object], Scalar]]] = {
-    "keyword": _keyword,
+    "keyword": check_text,
     "uuid": _uuid,
     "integer": _integer,
     "float": _float,

@@ -18,7 +18,6 @@ from chatapp_db.vectors.points import (
     SearchHit,
     StoredPoint,
     batches,
-    point_id,
     prepare,
     read_hit,
     read_point,
@@ -71,7 +70,8 @@ class VectorOperations:
         """Write points, each unless the store holds a higher revision of it.
 
         All points are checked before the first is sent; they travel in batches, so a failure
-        half-way leaves the earlier batches written, and writing all again is safe.
+        half-way leaves the earlier batches written, and writing all again is safe. Raises
+        InvalidReference for a chunk that does not exist, where the engine refers to chunks.
         """
         check_company(company_id)
         prepared = self._prepared(company_id, points)
@@ -93,7 +93,7 @@ class VectorOperations:
         Raises TenantIsolationError if the store answers with another company's point.
         """
         selection = self._selection(company_id, filter)
-        numbers = check_vector(vector, self._collection.dimension)
+        numbers = self._checked(vector)
         found = await self._engine.search(selection, numbers, check_limit("k", k), check_score(min_score))
         keys = self._collection.keys
         return [read_hit(company_id, payload, score, keys) for payload, score in found]
@@ -165,13 +165,15 @@ class VectorOperations:
         check_company(company_id)
         for start in range(0, len(chunk_ids), MAX_LIMIT):
             some = chunk_ids[start : start + MAX_LIMIT]
-            yield Selection(company_id, point_ids=[point_id(company_id, one) for one in some])
+            yield Selection(company_id, chunk_ids=some)
+
+    def _checked(self, vector: object) -> list[float]:
+        return check_vector(vector, self._collection.dimension, self._engine.largest_number)
 
     def _prepared(self, company_id: uuid.UUID, points: Iterable[Point]) -> list[PreparedPoint]:
         prepared: dict[uuid.UUID, PreparedPoint] = {}
         for point in points:
-            vector = check_vector(point.vector, self._collection.dimension)
-            one = prepare(company_id, point, vector, self._collection.keys)
+            one = prepare(company_id, point, self._checked(point.vector), self._collection.keys)
             if one.id in prepared:
                 raise InvalidValue("points", f"chunk {point.chunk_id} appears twice")
             prepared[one.id] = one

@@ -15,7 +15,7 @@ import msgspec
 
 from chatapp_db.errors import InvalidValue, TenantIsolationError
 from chatapp_db.identity import point_id
-from chatapp_db.vectors.keys import Keys, MetaValue
+from chatapp_db.vectors.keys import Keys, MetaValue, check_text
 
 __all__ = [
     "MAX_BATCH_POINTS",
@@ -108,7 +108,7 @@ def prepare(company_id: uuid.UUID, point: Point, vector: list[float], keys: Keys
         "chunk_id": str(chunk_id),
         "source_id": str(_identifier("source_id", point.source_id)),
         "revision": keys.canonical("revision", point.revision),
-        "content_hash": point.content_hash,
+        "content_hash": check_text("content_hash", point.content_hash),
         "meta": meta,
     }
     if point.agent_id is not None:

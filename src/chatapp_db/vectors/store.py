@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from pydantic import SecretStr
-
+from chatapp_db.address import SecretLike
 from chatapp_db.execution.operation import Asyncio, Blocking
-from chatapp_db.vectors.address import Address
+from chatapp_db.execution.scope import DEFAULT_ACCESS, Access
 from chatapp_db.vectors.admin import AsyncVectorAdmin, VectorAdmin
 from chatapp_db.vectors.bound import AsyncCompanyVectors, CompanyVectors
-from chatapp_db.vectors.engine import Collection, Distance, Engine
+from chatapp_db.vectors.choice import Place, asyncio_engine, blocking_engine
+from chatapp_db.vectors.engine import Collection, Distance
 from chatapp_db.vectors.keys import KeyKind, Keys
 from chatapp_db.vectors.operations import VectorOperations
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine as SqlEngine
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 __all__ = ["AsyncVectorStore", "VectorStore", "create_async_vector_store", "create_vector_store"]
 
 COLLECTION = "chatapp_knowledge"
+CHUNKS_TABLE = "chatapp_knowledge_chunks"
 TIMEOUT = 5
 
 
@@ -33,7 +39,7 @@ class VectorStore(Blocking, VectorOperations):
 
     def admin(self) -> VectorAdmin:
         """Reach across companies: purge one, count all."""
-        return VectorAdmin(self._engine)
+        return VectorAdmin(self._engine, self._collection)
 
     def __enter__(self) -> VectorStore:
         return self
@@ -54,7 +60,7 @@ class AsyncVectorStore(Asyncio, VectorOperations):
 
     def admin(self) -> AsyncVectorAdmin:
         """Reach across companies: purge one, count all."""
-        return AsyncVectorAdmin(self._engine)
+        return AsyncVectorAdmin(self._engine, self._collection)
 
     async def __aenter__(self) -> AsyncVectorStore:
         return self
@@ -64,64 +70,51 @@ class AsyncVectorStore(Asyncio, VectorOperations):
 
 
 def create_vector_store(
-    url: str,
+    url: str | SecretLike | SqlEngine,
     *,
     dimension: int,
     distance: Distance = "cosine",
     collection: str = COLLECTION,
     keys: Mapping[str, KeyKind] | None = None,
-    api_key: str | SecretStr | None = None,
+    api_key: str | SecretLike | None = None,
     timeout: int = TIMEOUT,
+    access: Access = DEFAULT_ACCESS,
+    chunks_table: str | None = CHUNKS_TABLE,
 ) -> VectorStore:
     """Make a store of the engine that the URL names; nothing is sent yet.
 
-    ``memory://``, ``qdrant://host:6334`` (gRPC, ``?tls=true``), ``https://host:6333`` or
-    ``http://host:6333`` (REST). ``keys`` declares what metadata points carry and filters may name;
-    ``timeout`` is in whole seconds and holds for each request. Raises InvalidValue, and NotSupported
-    for an engine of a later release.
+    ``memory://``, ``edge:///folder`` (in the process, kept in a folder), ``qdrant://host:6334`` (gRPC,
+    ``?tls=true``), ``https://host:6333`` or ``http://host:6333`` (REST), ``pgvector://host/database``: a
+    database that ``migrate`` made, which may also be given as the service's own Engine of psycopg 3.
+
+    ``keys`` declares what metadata points carry and filters may name; ``timeout`` is in whole seconds
+    and holds for each request. In PostgreSQL ``access`` names roles and schema, and a point refers to
+    its chunk in ``chunks_table`` and goes with it; None lets points of any chunk be stored.
+
+    Raises InvalidValue, MissingExtra.
     """
-    address = Address.parse(url, api_key=_plain(api_key), timeout=timeout)
+    place = Place(url, _plain(api_key), timeout, access, chunks_table)
     layout = Collection(collection, dimension, distance, Keys(keys or {}))
-    return VectorStore(_blocking_engine(address, layout), layout)
+    return VectorStore(blocking_engine(place, layout), layout)
 
 
 def create_async_vector_store(
-    url: str,
+    url: str | SecretLike | AsyncEngine,
     *,
     dimension: int,
     distance: Distance = "cosine",
     collection: str = COLLECTION,
     keys: Mapping[str, KeyKind] | None = None,
-    api_key: str | SecretStr | None = None,
+    api_key: str | SecretLike | None = None,
     timeout: int = TIMEOUT,
+    access: Access = DEFAULT_ACCESS,
+    chunks_table: str | None = CHUNKS_TABLE,
 ) -> AsyncVectorStore:
     """Make the asyncio twin of what ``create_vector_store`` makes, with the same arguments."""
-    address = Address.parse(url, api_key=_plain(api_key), timeout=timeout)
+    place = Place(url, _plain(api_key), timeout, access, chunks_table)
     layout = Collection(collection, dimension, distance, Keys(keys or {}))
-    return AsyncVectorStore(_asyncio_engine(address, layout), layout)
+    return AsyncVectorStore(asyncio_engine(place, layout), layout)
 
 
-def _plain(api_key: str | SecretStr | None) -> str | None:
-    return api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
-
-
-def _blocking_engine(address: Address, collection: Collection) -> Engine:
-    if address.scheme == "memory":
-        return _memory_engine(collection)
-    from chatapp_db.vectors.engines.qdrant import connect
-
-    return connect(address, collection)
-
-
-def _asyncio_engine(address: Address, collection: Collection) -> Engine:
-    if address.scheme == "memory":
-        return _memory_engine(collection)
-    from chatapp_db.vectors.engines.qdrant import connect_async
-
-    return connect_async(address, collection)
-
-
-def _memory_engine(collection: Collection) -> Engine:
-    from chatapp_db.vectors.engines.memory import MemoryEngine
-
-    return MemoryEngine(collection)
+def _plain(api_key: str | SecretLike | None) -> str | None:
+    return api_key.get_secret_value() if isinstance(api_key, SecretLike) else api_key

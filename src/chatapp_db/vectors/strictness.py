@@ -21,6 +21,7 @@ __all__ = [
     "check_company",
     "check_limit",
     "check_score",
+    "check_timeout",
     "check_vector",
 ]
 
@@ -37,11 +38,11 @@ def check_company(company_id: object) -> uuid.UUID:
     return company_id
 
 
-def check_vector(vector: object, dimension: int) -> list[float]:
+def check_vector(vector: object, dimension: int, largest: float = math.inf) -> list[float]:
     """Give a vector back as the float32 numbers every engine will store.
 
-    Raises InvalidValue for a wrong dimension, NaN, an infinity, a number too large for float32,
-    and a vector that is zero, or so short or long that its cosine cannot be computed.
+    Raises InvalidValue for a wrong dimension, NaN, an infinity, a number too large for float32 or
+    for the engine, and a vector that is zero, or so short or long that its cosine cannot be computed.
     """
     if isinstance(vector, str | bytes | bytearray | memoryview):
         raise InvalidValue("vector", "must be a sequence of numbers")
@@ -56,6 +57,8 @@ def check_vector(vector: object, dimension: int) -> list[float]:
         raise InvalidValue("vector", "holds a number that is not finite in float32")
     if not SHORTEST <= length <= LONGEST:
         raise InvalidValue("vector", f"must be between {SHORTEST:g} and {LONGEST:g} long, and not zero")
+    if largest < length and largest < max(map(abs, numbers)):
+        raise InvalidValue("vector", f"holds a number beyond {largest:g}, the engine's largest")
     return numbers.tolist()
 
 
@@ -94,3 +97,10 @@ def check_chunk_ids(chunk_ids: object) -> list[uuid.UUID]:
     if not all(isinstance(one, uuid.UUID) for one in ids):
         raise InvalidValue("chunk_ids", "must hold nothing but uuid.UUID")
     return list(dict.fromkeys(cast("list[uuid.UUID]", ids)))
+
+
+def check_timeout(timeout: object) -> int:
+    """Refuse a time limit below one second."""
+    if isinstance(timeout, bool) or not isinstance(timeout, int) or timeout < 1:
+        raise InvalidValue("timeout", "must be at least one second, in whole seconds")
+    return timeout

@@ -13,7 +13,15 @@ from chatapp_db.vectors.keys import Kind
 from chatapp_db.vectors.points import MAX_BATCH_POINTS
 from chatapp_db.vectors.strictness import MAX_LIMIT
 
-__all__ = ["creation", "index_differences", "indexes", "vector_differences"]
+__all__ = [
+    "IndexSchema",
+    "creation",
+    "index_differences",
+    "indexes",
+    "named_vector",
+    "vector_differences",
+    "vectors",
+]
 
 IndexSchema: TypeAlias = models.PayloadSchemaType | models.KeywordIndexParams
 
@@ -66,10 +74,14 @@ def indexes(collection: Collection) -> dict[str, IndexSchema]:
     return {"company_id": tenant, **declared}
 
 
-def vector_differences(collection: Collection, found: models.CollectionInfo) -> list[str]:
-    """Compare the vectors of an existing collection with what is expected."""
+def named_vector(found: models.CollectionInfo) -> models.VectorParams | None:
+    """Read how the named vector of an existing collection was made."""
     existing = found.config.params.vectors
-    params = existing.get(VECTOR) if isinstance(existing, dict) else None
+    return existing.get(VECTOR) if isinstance(existing, dict) else None
+
+
+def vector_differences(collection: Collection, params: models.VectorParams | None) -> list[str]:
+    """Compare the vectors of an existing collection with what is expected."""
     if params is None:
         return [f"it has no vector named {VECTOR!r}"]
     differences: list[str] = []
@@ -80,11 +92,11 @@ def vector_differences(collection: Collection, found: models.CollectionInfo) -> 
     return differences
 
 
-def index_differences(collection: Collection, found: models.CollectionInfo) -> list[str]:
+def index_differences(collection: Collection, found: Mapping[str, models.PayloadIndexInfo]) -> list[str]:
     """Compare the payload indexes that exist; those that are missing are made, not reported."""
     differences: list[str] = []
     for path, schema in indexes(collection).items():
-        existing = found.payload_schema.get(path)
+        existing = found.get(path)
         if existing is None:
             continue
         tenant = isinstance(schema, models.KeywordIndexParams)

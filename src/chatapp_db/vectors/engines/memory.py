@@ -31,4 +31,5 @@ class MemoryEngine(QdrantEngine):
         if not await self._client.collection_exists(self._name):
             await self._client.create_collection(self._name, vectors_config=layout.vectors(self._collection))
         found = await self._client.get_collection(self._name)
-        self._refuse(layout.vector_differences(self._collection, found))
+        differences = layout.vector_differences(self._collection, layout.named_vector(found))
+        self._collection.refuse(differences)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import uuid
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from typing import Final
 
 from qdrant_client import AsyncQdrantClient, QdrantClient, models
 
-from chatapp_db.errors import CollectionMismatch, VectorStoreError
+from chatapp_db.errors import VectorStoreError
 from chatapp_db.vectors.address import Address
 from chatapp_db.vectors.engine import Collection, Selection
 from chatapp_db.vectors.engines import layout
@@ -39,6 +40,8 @@ def connect_async(address: Address, collection: Collection) -> QdrantEngine:
 class QdrantEngine:
     """An Engine over a client that has the face of AsyncQdrantClient."""
 
+    largest_number = math.inf
+
     def __init__(self, client: AsyncQdrantClient, collection: Collection, *, grpc: bool) -> None:
         self._client = client
         self._collection = collection
@@ -54,10 +57,9 @@ class QdrantEngine:
         await self._refuse_old_server()
         await self._create_if_absent()
         found = await self._client.get_collection(self._name)
-        self._refuse(
-            layout.vector_differences(self._collection, found)
-            + layout.index_differences(self._collection, found)
-        )
+        differences = layout.vector_differences(self._collection, layout.named_vector(found))
+        differences += layout.index_differences(self._collection, found.payload_schema)
+        self._collection.refuse(differences)
         for path, schema in layout.indexes(self._collection).items():
             if path not in found.payload_schema:
                 await self._client.create_payload_index(self._name, path, field_schema=schema, wait=True)
@@ -78,10 +80,6 @@ class QdrantEngine:
             # Two replicas start at once: the one that came second finds it made.
             if not await self._client.collection_exists(self._name):
                 raise
-
-    def _refuse(self, differences: list[str]) -> None:
-        if differences:
-            raise CollectionMismatch(f"collection {self._name!r}: {'; '.join(differences)}")
 
     async def upsert(self, company_id: uuid.UUID, points: Sequence[PreparedPoint]) -> None:
         """Write a batch in one request."""

@@ -13,7 +13,7 @@ from qdrant_client import models
 from chatapp_db.vectors.engine import Selection
 from chatapp_db.vectors.filters import And, Eq, Exists, Filter, In, Not, Or, Range
 from chatapp_db.vectors.keys import Keys
-from chatapp_db.vectors.points import PreparedPoint
+from chatapp_db.vectors.points import PreparedPoint, point_id
 
 __all__ = ["VECTOR", "selected", "upserts"]
 
@@ -29,8 +29,9 @@ def selected(selection: Selection, keys: Keys) -> models.Filter:
     must: list[models.Condition] = [company_condition(selection.company_id)]
     if selection.filter is not None:
         must.append(models.Filter(must=[_condition(selection.filter, keys)]))
-    if selection.point_ids is not None:
-        must.append(models.HasIdCondition(has_id=[str(one) for one in selection.point_ids]))
+    if selection.chunk_ids is not None:
+        ids = [str(point_id(selection.company_id, one)) for one in selection.chunk_ids]
+        must.append(models.HasIdCondition(has_id=list(ids)))
     return models.Filter(must=must)
 
 

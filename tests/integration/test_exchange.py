@@ -103,6 +103,17 @@ async def test_what_somebody_deallocated_is_prepared_again(world, login_url, com
     await settled(engine.dispose())
 
 
+async def test_databases_that_share_a_connection_prepare_beside_each_other(world, login_url, companies):
+    make = world.pick(sa.create_engine, create_async_engine)
+    url = sa.make_url(login_url("service")).set(drivername="postgresql+psycopg")
+    engine = make(url, pool_size=1, max_overflow=0)
+    scopes = [world.open(engine).company(companies.left) for _ in range(2)]
+    for _ in range(9):
+        for scope in scopes:
+            assert await run(scope, DIVIDE, number=1) == [1]
+    await settled(engine.dispose())
+
+
 async def test_a_plan_that_no_longer_fits_its_table_is_made_anew(open_one, companies, database_url):
     customers = open_one(prepare_threshold=0).company(companies.left).customers
     name = (await customers.get(companies.left)).name

@@ -6,6 +6,7 @@ No I/O happens here: as in psycopg itself, a generator says what it waits for an
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any, TypeAlias
 
 from psycopg import OperationalError
@@ -24,6 +25,8 @@ Message: TypeAlias = tuple[str, Sequence[Any]]
 _Request: TypeAlias = Callable[[], None]
 _Key: TypeAlias = tuple[str, tuple[int, ...]]
 
+# Two databases may share a service's own Engine, and so a connection, which knows a name once.
+_NUMBERS = count(1)
 _MOST_PREPARED = 128
 _MOST_COUNTED = 4096
 
@@ -35,7 +38,7 @@ class Exchange:
     may give the next call another server process. Values and records go by the adapters of ``context``.
     """
 
-    __slots__ = ("_names", "_pgconn", "_prepared", "_threshold", "_transformer", "_uses")
+    __slots__ = ("_pgconn", "_prepared", "_threshold", "_transformer", "_uses")
 
     def __init__(self, pgconn: PGconn, context: Any, threshold: int | None) -> None:
         self._pgconn = pgconn
@@ -43,7 +46,6 @@ class Exchange:
         self._threshold = threshold
         self._uses: dict[_Key, int] = {}
         self._prepared: dict[_Key, bytes] = {}
-        self._names = 0
 
     def round_trip(self, messages: Sequence[Message]) -> PQGen[list[PGresult]]:
         """Send the messages together, give their results.
@@ -83,8 +85,7 @@ class Exchange:
         key = text, types
         name = self._prepared.get(key)
         if name is None and self._is_due(key):
-            self._names += 1
-            name = b"chatapp_%d" % self._names
+            name = b"chatapp_%d" % next(_NUMBERS)
             preparing[len(requests)] = key, name
             requests.append(lambda: pgconn.send_prepare(name, text.encode(), types))
         if name is None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,9 +21,18 @@ from sqlalchemy import make_url
 
 from chatapp_db.embedded.account import account_for
 from chatapp_db.migrations import MigrationReport, migrate, revisions
+from tests.migrations.filled import restore
+from tests.migrations.line import HEAD, NEXT
 from tests.server import Server, server_folder
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+
+# Their fixtures: the run's own server, and the older releases we support.
+SERVERS = [
+    "server",
+    pytest.param("server_16", marks=pytest.mark.slow),
+    pytest.param("server_15", marks=pytest.mark.slow),
+]
 
 
 @dataclass
@@ -78,10 +87,44 @@ def fresh_place(server: Server) -> Generator[Place]:
             server.execute("DROP ROLE IF EXISTS {}", role)
 
 
+@contextmanager
+def copied_place(original: Place) -> Generator[Place]:
+    """A place as another one was left, with the same roles: quicker than to migrate again."""
+    copy = None
+    try:
+        with original.server.database(str(make_url(original.url).database)) as url:
+            copy = replace(original, url=url, logins=[])
+            yield copy
+    finally:
+        for login in reversed(copy.logins) if copy else ():
+            original.server.execute("DROP ROLE IF EXISTS {}", login)
+
+
 @pytest.fixture
 def place(server: Server) -> Generator[Place]:
     with fresh_place(server) as place:
         yield place
+
+
+@pytest.fixture(scope="session")
+def migrated_once(server: Server) -> Generator[Place]:
+    with fresh_place(server) as place:
+        place.migrate()
+        yield place
+
+
+@pytest.fixture
+def at_head(migrated_once: Place) -> Generator[Place]:
+    """A migrated place."""
+    with copied_place(migrated_once) as place:
+        yield place
+
+
+@pytest.fixture
+def filled(place: Place) -> Place:
+    """A place as release 0.1.0 left it."""
+    restore(place)
+    return place
 
 
 @pytest.fixture(scope="session")
@@ -96,13 +139,7 @@ def server_15() -> Generator[Server]:
         yield server
 
 
-@pytest.fixture(
-    params=[
-        "server",
-        pytest.param("server_16", marks=pytest.mark.slow),
-        pytest.param("server_15", marks=pytest.mark.slow),
-    ]
-)
+@pytest.fixture(params=SERVERS)
 def any_place(request: pytest.FixtureRequest) -> Generator[Place]:
     """A place on the run's server, and on PostgreSQL 16 and 15."""
     with fresh_place(request.getfixturevalue(request.param)) as place:
@@ -111,22 +148,37 @@ def any_place(request: pytest.FixtureRequest) -> Generator[Place]:
 
 @pytest.fixture
 def next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Callable[[str], None]]:
-    """Ship one more revision, whose upgrade is the given statement."""
+    """Ship one more revision, whose upgrade is the given statements, below what else it declares."""
     original = revisions.folder() / "versions"
     versions = tmp_path / "versions"
     shutil.copytree(original, versions, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(revisions, "folder", lambda: tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
-    def ship(statement: str) -> None:
-        (versions / "0003_third.py").write_text(
-            'revision = "0003"\ndown_revision = "0002"\n\n'
+    def ship(statement: str, declared: str = "") -> None:
+        (versions / f"{NEXT}_next.py").write_text(
+            f'revision = "{NEXT}"\ndown_revision = "{HEAD}"\n{declared}\n\n'
             f"def upgrade(op):\n    {statement}\n\ndef downgrade(op):\n    pass\n"
         )
         revisions._in_folder.cache_clear()
 
     yield ship
     revisions._in_folder.cache_clear()
+
+
+@pytest.fixture
+def first_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Ship what release 0.1.0 shipped from now on: the first revision alone."""
+    (first,) = (revisions.folder() / "versions").glob("0001_*.py")
+    versions = tmp_path / "versions"
+    versions.mkdir()
+    shutil.copy(first, versions)
+
+    def ship() -> None:
+        monkeypatch.setattr(revisions, "folder", lambda: tmp_path)
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    return ship
 
 
 def _programs(version: str) -> Path:

@@ -10,12 +10,14 @@ from pathlib import Path
 from tests.migrations.conftest import Place
 
 _MIGRATE = """
+import logging
 import sys
 from pathlib import Path
 from chatapp_db.migrations import migrate, revisions, runner
 from chatapp_db.errors import ChatAppDbError
 import alembic.operations, alembic.runtime.migration, alembic.script
 
+logging.getLogger("chatapp_db").addHandler(logging.NullHandler())
 url, app_role, platform_role, folder = sys.argv[1:]
 if folder:
     revisions.folder = lambda: Path(folder)
@@ -42,7 +44,11 @@ def replica(place: Place, url: str | None = None, *, folder: Path | None = None)
 
 def outcome(process: Replica) -> str:
     """Wait for its end and give what it said last."""
-    output, errors = process.communicate(timeout=120)
+    try:
+        output, errors = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
     assert (process.returncode, errors) == (0, ""), errors
     return output.removeprefix("ready\n").strip()
 

@@ -68,6 +68,11 @@ BREAKS = [
         "REVOKE ALL ON FUNCTION chatapp_current_company(int) FROM PUBLIC",
     ),
     (
+        "owner",
+        "chatapp_search_messages(query text",
+        "ALTER FUNCTION chatapp_search_messages(text, timestamptz, uuid, integer) OWNER TO CURRENT_USER",
+    ),
+    (
         "check",
         "chatapp_messages.ck_chatapp_messages_tokens",
         "ALTER TABLE chatapp_messages DROP CONSTRAINT ck_chatapp_messages_tokens",
@@ -172,26 +177,24 @@ def test_a_disabled_foreign_key_is_found(broken):
     }
 
 
-def test_an_index_that_a_failed_build_left_invalid_is_found(place):
-    place.migrate()
-    place.execute(
+def test_an_index_that_a_failed_build_left_invalid_is_found(at_head):
+    at_head.execute(
         "INSERT INTO chatapp_agent_packages (name, slug, category) VALUES ('a', 'a', 'x'), ('b', 'b', 'x')"
     )
     with pytest.raises(psycopg.errors.UniqueViolation):
-        place.execute("CREATE UNIQUE INDEX CONCURRENTLY half ON chatapp_agent_packages (category)")
+        at_head.execute("CREATE UNIQUE INDEX CONCURRENTLY half ON chatapp_agent_packages (category)")
 
-    (found,) = check(place.url, **place.names)
+    (found,) = check(at_head.url, **at_head.names)
 
     assert (found.kind, found.name, found.expected) == ("index", "half", None)
     assert str(found.found).startswith("INVALID ")
 
 
-def test_an_altered_function_owner_is_found(place):
-    place.migrate()
-    place.execute(f"GRANT CREATE ON SCHEMA public TO {place.app_role}")
-    place.execute(f"ALTER FUNCTION chatapp_current_company() OWNER TO {place.app_role}")
+def test_an_altered_function_owner_is_found(at_head):
+    at_head.execute(f"GRANT CREATE ON SCHEMA public TO {at_head.app_role}")
+    at_head.execute(f"ALTER FUNCTION chatapp_current_company() OWNER TO {at_head.app_role}")
 
-    found = {(difference.kind, difference.name) for difference in check(place.url, **place.names)}
+    found = {(difference.kind, difference.name) for difference in check(at_head.url, **at_head.names)}
 
     assert ("function", "chatapp_current_company()") in found
 
@@ -228,15 +231,14 @@ def test_a_plain_owner_may_check_and_nothing_of_it_stays(any_place):
     assert differences(before, catalog(any_place.url, but="nothing")) == {}
 
 
-def test_a_login_without_the_right_is_told_which(place):
-    place.migrate()
-    url = place.login(owner=False)
+def test_a_login_without_the_right_is_told_which(at_head):
+    url = at_head.login(owner=False)
 
     with pytest.raises(NotPermitted, match="GRANT CREATE ON DATABASE") as refused:
-        check(url, **place.names)
-    place.execute(str(refused.value).rpartition(": ")[2])
+        check(url, **at_head.names)
+    at_head.execute(str(refused.value).rpartition(": ")[2])
 
-    assert check(url, **place.names) == []
+    assert check(url, **at_head.names) == []
 
 
 def test_what_a_hosted_server_grants_by_default_is_no_difference(place):
@@ -252,11 +254,10 @@ def test_what_a_hosted_server_grants_by_default_is_no_difference(place):
     place.execute(f"DROP OWNED BY {hosted}")
 
 
-def test_a_host_s_own_things_are_not_compared(place):
-    place.migrate()
-    place.execute("CREATE TABLE chatapp_reports (id int); CREATE TYPE chatapp_mood AS ENUM ('fine')")
+def test_a_host_s_own_things_are_not_compared(at_head):
+    at_head.execute("CREATE TABLE chatapp_reports (id int); CREATE TYPE chatapp_mood AS ENUM ('fine')")
 
-    assert check(place.url, **place.names) == []
+    assert check(at_head.url, **at_head.names) == []
 
 
 def test_a_difference_says_in_words_what_is_wrong(broken):
@@ -266,8 +267,7 @@ def test_a_difference_says_in_words_what_is_wrong(broken):
     assert str(found).endswith("USING (true)")
 
 
-async def test_the_asyncio_twin_finds_the_same(place):
-    place.migrate()
-    place.execute("ALTER TABLE chatapp_users NO FORCE ROW LEVEL SECURITY")
+async def test_the_asyncio_twin_finds_the_same(at_head):
+    at_head.execute("ALTER TABLE chatapp_users NO FORCE ROW LEVEL SECURITY")
 
-    assert await acheck(place.url, **place.names) == check(place.url, **place.names) != []
+    assert await acheck(at_head.url, **at_head.names) == check(at_head.url, **at_head.names) != []

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-import psycopg
 import pytest
 
 from chatapp_db.cli import main
 from chatapp_db.migrations import check, status
-from chatapp_db.migrations.names import lock_key
+from tests.migrations.line import AHEAD, HEAD, LINE
+from tests.migrations.strangers import migrating
 
 NOBODY_LISTENS = "postgresql://someone:hush-hush@127.0.0.1:1/chatapp"
 
@@ -34,7 +34,7 @@ def printed(result):
 
 
 def test_migrate_tells_what_it_did_in_json_too(run):
-    report = {"before": None, "after": "0002", "applied": ["0001", "0002"], "state": "current"}
+    report = {"before": None, "after": HEAD, "applied": [*LINE], "state": "current"}
 
     assert printed(run("migrate", "--json")) == (0, report)
 
@@ -52,13 +52,13 @@ def test_verify_and_status_end_with_one_and_the_command_until_it_is_migrated(run
     assert run("verify")[0] == 0
     assert printed(run("status", "--json")) == (
         0,
-        {"current": "0002", "head": "0002", "pending": [], "state": "current", "remedy": None},
+        {"current": HEAD, "head": HEAD, "pending": [], "state": "current", "remedy": None},
     )
 
 
 def test_an_ahead_schema_is_fine_and_a_foreign_one_is_not(run, place):
     run("migrate")
-    place.execute("UPDATE chatapp_db_version SET version_num = '0007'")
+    place.execute(f"UPDATE chatapp_db_version SET version_num = '{AHEAD}'")
     assert (run("verify")[0], run("status")[0]) == (0, 0)
 
     place.execute("DELETE FROM chatapp_db_version")
@@ -93,7 +93,7 @@ def test_plan_and_grants_print_sql_that_runs(run, place):
     place.execute(run("plan")[1].out)
 
     assert check(place.url, **place.names) == []
-    assert printed(run("plan", "--from", "0002", "--json"))[1]["sql"].endswith("nothing to do\n")
+    assert printed(run("plan", "--from", HEAD, "--json"))[1]["sql"].endswith("nothing to do\n")
     place.execute(f"DROP OWNED BY {login} CASCADE")
 
 
@@ -106,8 +106,8 @@ def test_downgrade_wants_to_be_sure(run, place):
 
     code, said = run("downgrade", "--to", "base", "--yes")
 
-    assert (code, said.out) == (0, "migrated from 0002 to nothing\n")
-    assert run("downgrade", "--to", "0009", "--yes")[0] == 2
+    assert (code, said.out) == (0, f"migrated from {HEAD} to nothing\n")
+    assert run("downgrade", "--to", "9999", "--yes")[0] == 2
 
 
 def test_adopt_takes_what_is_equal_and_names_what_is_not(run, place):
@@ -121,13 +121,11 @@ def test_adopt_takes_what_is_equal_and_names_what_is_not(run, place):
     place.execute("ALTER TABLE chatapp_users DROP nick")
 
     code, said = run("adopt")
-    assert (code, said.out) == (0, "adopted at 0002\n")
+    assert (code, said.out) == (0, f"adopted at {HEAD}\n")
 
 
 def test_a_lock_that_is_not_given_up_is_a_four(run, place):
-    with psycopg.connect(place.url) as stranger:
-        stranger.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("public")])
-
+    with migrating(place.url):
         assert run("migrate", "--lock-timeout=0.2")[0] == 4
 
 
@@ -141,7 +139,7 @@ def test_no_database_is_a_three_and_shows_no_password(capsys, command):
 
 
 @pytest.mark.parametrize(
-    "command", ["plan --to=0009", "plan --from=x", "grants", "check --schema=a;b", "downgrade"]
+    "command", ["plan --to=9999", "plan --from=x", "grants", "check --schema=a;b", "downgrade"]
 )
 def test_bad_usage_is_a_two(run, command):
     assert run(*command.split())[0] == 2

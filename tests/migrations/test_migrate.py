@@ -12,6 +12,8 @@ import pytest
 from chatapp_db.errors import InvalidValue, SchemaAhead, SchemaOutOfDate, UnknownRevision
 from chatapp_db.migrations import migrate, status, verify
 from tests.migrations.catalog import catalog, differences
+from tests.migrations.line import AHEAD, HEAD, LINE
+from tests.migrations.strangers import migrating
 
 TABLES = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname LIKE 'chatapp%'"
 
@@ -25,27 +27,25 @@ def test_an_empty_database_gets_every_table(any_place):
 
     assert (report.before, report.after, report.applied, report.state) == (
         None,
-        "0002",
-        ("0001", "0002"),
+        HEAD,
+        LINE,
         "current",
     )
-    assert str(report) == "migrated from nothing to 0002"
+    assert str(report) == f"migrated from nothing to {HEAD}"
     assert any_place.value(TABLES) == 19
-    assert any_place.rows("SELECT version_num, number FROM chatapp_db_version") == [("0002", 2)]
+    assert any_place.rows("SELECT version_num, number FROM chatapp_db_version") == [(HEAD, int(HEAD))]
 
 
-def test_a_second_run_applies_nothing(place):
-    place.migrate()
-    before = catalog(place.url, but="nothing")
+def test_a_second_run_applies_nothing(at_head):
+    before = catalog(at_head.url, but="nothing")
 
-    report = place.migrate()
+    report = at_head.migrate()
 
-    assert (report.before, report.after, report.applied, report.state) == ("0002", "0002", (), "current")
-    assert differences(before, catalog(place.url, but="nothing")) == {}
+    assert (report.before, report.after, report.applied, report.state) == (HEAD, HEAD, (), "current")
+    assert differences(before, catalog(at_head.url, but="nothing")) == {}
 
 
-def test_at_head_neither_alembic_nor_the_tables_are_imported(place):
-    place.migrate()
+def test_at_head_neither_alembic_nor_the_tables_are_imported(at_head):
     script = """
 import sys
 from chatapp_db.migrations import migrate
@@ -53,21 +53,17 @@ assert migrate(sys.argv[1]).state == "current"
 print([name for name in ("alembic", "chatapp_db.schema") if name in sys.modules])
 """
     run = subprocess.run(
-        [sys.executable, "-c", script, place.url], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script, at_head.url], capture_output=True, text=True, check=True
     )
 
     assert run.stdout.strip() == "[]"
 
 
-def test_at_head_no_lock_is_waited_for(place):
-    place.migrate()
-    with psycopg.connect(place.url) as stranger:
+def test_at_head_no_lock_is_waited_for(at_head):
+    with migrating(at_head.url) as stranger:
         stranger.execute("LOCK TABLE chatapp_conversations IN ACCESS EXCLUSIVE MODE")
-        stranger.execute(
-            "SELECT pg_advisory_xact_lock(objid::bigint) FROM pg_locks WHERE locktype = 'advisory'"
-        )
 
-        assert place.migrate(lock_timeout=0.2).state == "current"
+        assert at_head.migrate(lock_timeout=0.2).state == "current"
 
 
 def test_everything_lands_in_the_named_schema(any_place):
@@ -94,62 +90,57 @@ def test_two_schemas_of_one_database_do_not_see_each_other(place):
     assert status(place.url).state == "unmanaged"
 
 
-def test_an_installation_further_down_the_search_path_is_not_ours(place):
-    place.migrate()
-    place.execute("CREATE SCHEMA first")
-    with psycopg.connect(place.url) as connection:
+def test_an_installation_further_down_the_search_path_is_not_ours(at_head):
+    at_head.execute("CREATE SCHEMA first")
+    with psycopg.connect(at_head.url) as connection:
         database = connection.info.dbname
-    place.execute(f'ALTER DATABASE "{database}" SET search_path TO first, public')
+    at_head.execute(f'ALTER DATABASE "{database}" SET search_path TO first, public')
 
-    assert status(place.url).state == "unmanaged"
-    assert place.migrate().applied == ("0001", "0002")
-    assert differences(catalog(place.url, schema="first"), catalog(place.url)) == {}
+    assert status(at_head.url).state == "unmanaged"
+    assert at_head.migrate().applied == LINE
+    assert differences(catalog(at_head.url, schema="first"), catalog(at_head.url)) == {}
 
 
-def test_a_newer_database_is_left_alone_with_a_warning(place, caplog):
-    place.migrate()
-    set_version(place, "0007")
+def test_a_newer_database_is_left_alone_with_a_warning(at_head, caplog):
+    set_version(at_head, AHEAD)
     with caplog.at_level(logging.WARNING, "chatapp_db.migrations"):
-        report = place.migrate()
+        report = at_head.migrate()
 
-    assert (report.before, report.after, report.applied, report.state) == ("0007", "0007", (), "ahead")
-    assert "newer than this package's 0002" in caplog.text
-    assert verify(place.url).state == "ahead"
-    assert status(place.url).pending == ()
+    assert (report.before, report.after, report.applied, report.state) == (AHEAD, AHEAD, (), "ahead")
+    assert f"newer than this package's {HEAD}" in caplog.text
+    assert verify(at_head.url).state == "ahead"
+    assert status(at_head.url).pending == ()
 
 
-def test_a_newer_database_is_refused_on_request(place):
-    place.migrate()
-    set_version(place, "0007")
+def test_a_newer_database_is_refused_on_request(at_head):
+    set_version(at_head, AHEAD)
 
-    with pytest.raises(SchemaAhead, match="0007"):
-        place.migrate(on_ahead="raise")
-    with pytest.raises(SchemaAhead, match="0007"):
-        verify(place.url, on_ahead="raise")
+    with pytest.raises(SchemaAhead, match=AHEAD):
+        at_head.migrate(on_ahead="raise")
+    with pytest.raises(SchemaAhead, match=AHEAD):
+        verify(at_head.url, on_ahead="raise")
 
 
 @pytest.mark.parametrize("call", [migrate, verify])
-def test_a_revision_neither_known_nor_newer_is_refused(place, call):
-    place.migrate()
-    set_version(place, "0000")
+def test_a_revision_neither_known_nor_newer_is_refused(at_head, call):
+    set_version(at_head, "0000")
 
     with pytest.raises(UnknownRevision, match=r"'0000'.*neither.*run: chatapp-db adopt$"):
-        call(place.url)
-    assert status(place.url).state == "unknown"
+        call(at_head.url)
+    assert status(at_head.url).state == "unknown"
 
 
 @pytest.mark.parametrize("call", [migrate, verify])
-def test_tables_of_ours_without_a_revision_are_refused(place, call):
-    place.migrate()
-    place.execute("DELETE FROM chatapp_db_version")
-    before = catalog(place.url, but="nothing")
+def test_tables_of_ours_without_a_revision_are_refused(at_head, call):
+    at_head.execute("DELETE FROM chatapp_db_version")
+    before = catalog(at_head.url, but="nothing")
 
     with pytest.raises(UnknownRevision, match=r"without a revision.*run: chatapp-db adopt$"):
-        call(place.url)
+        call(at_head.url)
 
-    assert status(place.url).state == "foreign"
-    assert status(place.url).message("support").endswith("run: chatapp-db adopt --schema support")
-    assert differences(before, catalog(place.url, but="nothing")) == {}
+    assert status(at_head.url).state == "foreign"
+    assert status(at_head.url).message("support").endswith("run: chatapp-db adopt --schema support")
+    assert differences(before, catalog(at_head.url, but="nothing")) == {}
 
 
 def test_a_leftover_in_the_way_is_named_as_such(place):
@@ -161,26 +152,34 @@ def test_a_leftover_in_the_way_is_named_as_such(place):
 
 
 def test_every_state_but_the_good_one_names_what_mends_it(place):
-    remedies = {"unmanaged": status(place.url).remedy()}
+    found = [status(place.url)]
     place.migrate()
-    assert status(place.url).remedy() is None
-    for revision in ("0007", "0000"):
+    current = status(place.url)
+    assert (current.state, current.remedy(), current.message()) == ("current", None, str(current))
+    for revision in ("0001", AHEAD, "0000"):
         set_version(place, revision)
-        found = status(place.url)
-        remedies[found.state] = found.remedy()
+        found.append(status(place.url))
+    place.execute("DROP TABLE chatapp_db_version")
+    found.append(status(place.url))
 
+    remedies = {each.state: each.remedy() for each in found}
     assert remedies == {
         "unmanaged": "chatapp-db migrate",
+        "behind": "chatapp-db migrate",
         "ahead": "pip install --upgrade chatapp-db",
         "unknown": "chatapp-db adopt",
+        "foreign": "chatapp-db adopt",
     }
+    messages = [each.message() for each in found]
+    assert len({message.partition(";")[0] for message in messages}) == len(messages)
+    assert all(
+        message.endswith(f"; run: {each.remedy()}") for each, message in zip(found, messages, strict=True)
+    )
 
 
-def test_the_version_table_takes_no_foreign_revision(place):
-    place.migrate()
-
+def test_the_version_table_takes_no_foreign_revision(at_head):
     with pytest.raises(psycopg.errors.InvalidTextRepresentation):
-        set_version(place, "ab12cd34ef56")
+        set_version(at_head, "ab12cd34ef56")
 
 
 def test_verify_names_the_command_to_run(place):
@@ -197,11 +196,11 @@ def test_status_says_what_is_pending(place):
 
     assert (found.current, found.head, found.pending, found.state) == (
         None,
-        "0002",
-        ("0001", "0002"),
+        HEAD,
+        LINE,
         "unmanaged",
     )
-    assert str(found) == "at nothing, this package at 0002: unmanaged, pending 0001, 0002"
+    assert str(found) == f"at nothing, this package at {HEAD}: unmanaged, pending {', '.join(LINE)}"
 
 
 def test_each_step_is_logged(place, caplog):
@@ -210,7 +209,7 @@ def test_each_step_is_logged(place, caplog):
 
     ours = [record.getMessage() for record in caplog.records if record.name == "chatapp_db.migrations"]
     assert ours[0] == "schema public: upgrade 0001"
-    assert ours[-1] == "schema public: migrated from nothing to 0002"
+    assert ours[-1] == f"schema public: migrated from nothing to {HEAD}"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,6 +14,9 @@ from chatapp_db.errors import InvalidValue
 from chatapp_db.migrations import check, grants, plan, status
 from tests.migrations.catalog import catalog, differences
 from tests.migrations.conftest import DEBIAN_15
+from tests.migrations.filled import VALID, assert_whole
+from tests.migrations.line import HEAD, LINE, NEXT
+from tests.migrations.strangers import building
 
 PSQL = shutil.which("psql") or str(DEBIAN_15 / "psql")
 SQUAWK = shutil.which("squawk")
@@ -47,28 +51,26 @@ def test_a_plan_without_roles_makes_the_same(place, tmp_path, without):
     assert check(place.url, **names) == []
 
 
-def test_a_plan_takes_back_too(place, tmp_path):
-    place.migrate()
-
-    done = run(place.url, plan(from_="0002", to="base", **place.names), tmp_path)
+def test_a_plan_takes_back_too(at_head, tmp_path):
+    done = run(at_head.url, plan(from_=HEAD, to="base", **at_head.names), tmp_path)
 
     assert done.returncode == 0, done.stderr
-    assert status(place.url).state == "unmanaged"
-    assert place.rows("SELECT FROM pg_class WHERE relname LIKE 'chatapp%'") == []
+    assert status(at_head.url).state == "unmanaged"
+    assert at_head.rows("SELECT FROM pg_class WHERE relname LIKE 'chatapp%'") == []
 
 
 def test_a_plan_from_a_revision_holds_the_later_ones_alone(place, tmp_path, next_revision):
     next_revision("op.execute(\"CREATE TABLE chatapp_new (id int, c text CHECK (c LIKE 'a%'))\")")
-    script = plan(from_="0002", **place.names)
+    script = plan(from_=HEAD, **place.names)
     assert "chatapp_companies" not in script
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("chatapp_db.migrations.offline.shipped", lambda: ("0001", "0002"))
+        patch.setattr("chatapp_db.migrations.offline.shipped", lambda: LINE)
         run(place.url, plan(**place.names), tmp_path)
 
     done = run(place.url, script, tmp_path)
 
     assert done.returncode == 0, done.stderr
-    assert place.rows("SELECT version_num, number FROM chatapp_db_version") == [("0003", 3)]
+    assert place.rows("SELECT version_num, number FROM chatapp_db_version") == [(NEXT, int(NEXT))]
     assert place.value(
         "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname LIKE 'chatapp_new%c%'"
     )
@@ -80,10 +82,10 @@ def test_a_plan_for_another_database_changes_nothing(place, tmp_path, next_revis
     place.migrate()
     before = catalog(place.url, but="nothing")
 
-    again = run(place.url, plan(from_="0002", **place.names), tmp_path)
+    again = run(place.url, plan(from_=HEAD, **place.names), tmp_path)
     anew = run(place.url, plan(**place.names), tmp_path)
 
-    assert "is not at 0002: this script is for another database" in again.stderr
+    assert f"is not at {HEAD}: this script is for another database" in again.stderr
     assert "already exists" in anew.stderr
     assert differences(before, catalog(place.url, but="nothing")) == {}
 
@@ -97,14 +99,14 @@ def test_a_plan_waits_for_a_migration_and_is_one_transaction(place):
 
 
 def test_nothing_between_two_revisions_is_said():
-    assert plan(from_="0002") == "-- chatapp_db, schema public: from 0002 to 0002; nothing to do\n"
+    assert plan(from_=HEAD) == f"-- chatapp_db, schema public: from {HEAD} to {HEAD}; nothing to do\n"
 
 
 @pytest.mark.parametrize(
     ("field", "options"),
     [
-        ("from_", {"from_": "0009"}),
-        ("to", {"to": "0009"}),
+        ("from_", {"from_": "9999"}),
+        ("to", {"to": "9999"}),
         ("schema", {"schema": "a;b"}),
         ("app_role", {"app_role": "x'y"}),
     ],
@@ -122,7 +124,7 @@ def test_what_a_dba_grants_is_enough_for_a_plain_login(any_place, tmp_path):
     done = run(any_place.url, grants(login, schema="support", **any_place.names), tmp_path)
 
     assert done.returncode == 0, done.stderr
-    assert any_place.migrate(url, schema="support").applied == ("0001", "0002")
+    assert any_place.migrate(url, schema="support").applied == LINE
     with psycopg.connect(url) as connection:
         connection.execute(f"SET ROLE {any_place.app_role}")
         assert connection.execute("SELECT count(*) FROM support.chatapp_companies").fetchone() == (0,)
@@ -139,4 +141,79 @@ def test_squawk_finds_nothing_in_the_plan(tmp_path):
 
     done = subprocess.run(arguments, capture_output=True, text=True, check=False, cwd=tmp_path)
 
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_plan_leaves_its_transaction_to_build(filled, tmp_path):
+    script = plan(from_="0001", **filled.names)
+    done = run(filled.url, script, tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert script.index("CREATE INDEX CONCURRENTLY") < script.index("BEGIN;\n")
+    assert_whole(filled)
+
+
+def test_a_plan_for_another_revision_leaves_the_index_alone(filled, tmp_path):
+    filled.migrate()
+    index = "SELECT oid, relfilenode FROM pg_class WHERE relname = 'ix_chatapp_messages_search'"
+    before = filled.rows(index)
+
+    again = run(filled.url, plan(from_="0001", **filled.names), tmp_path)
+
+    assert "is not at 0001: this script is for another database" in again.stderr
+    assert filled.rows(index) == before
+
+
+@pytest.mark.parametrize("from_", ["0001", HEAD])
+def test_a_plan_does_nothing_while_somebody_builds(filled, tmp_path, from_):
+    """From the first revision it would build, from the last it would drop what is being built."""
+    if from_ == HEAD:
+        filled.migrate()
+    before = catalog(filled.url, but="nothing")
+    script = plan(from_=from_, to="base" if from_ == HEAD else "head", **filled.names)
+    with building(filled.url):
+        done = run(filled.url, script.replace("IN 1..300", "IN 1..2"), tmp_path)
+
+    assert "is being built: run this again when it is done" in done.stderr
+    assert differences(before, catalog(filled.url, but="nothing")) == {}
+
+
+def test_a_plan_gives_its_locks_up(filled, tmp_path):
+    """In a session that goes on, as with psql's \\i."""
+    still_held = "SELECT 'locks: ' || count(*) FROM pg_locks WHERE locktype = 'advisory';"
+
+    done = run(filled.url, plan(from_="0001", **filled.names) + still_held, tmp_path)
+
+    assert "locks: 0" in done.stdout
+
+
+def test_a_plan_is_run_again_where_it_stopped(filled, tmp_path):
+    script = plan(from_="0001", **filled.names)
+    stopped = script.replace("CREATE FUNCTION chatapp_search", "SELECT 1/0; CREATE FUNCTION chatapp_search")
+    assert "division by zero" in run(filled.url, stopped, tmp_path).stderr
+    assert filled.value(VALID)
+
+    done = run(filled.url, script, tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert_whole(filled)
+
+
+def test_a_plan_drops_what_was_half_built(filled, tmp_path):
+    script = plan(from_="0001", **filled.names)
+    for statement in re.findall("CREATE INDEX CONCURRENTLY .*", script):
+        filled.execute(statement)
+    index = "'ix_chatapp_messages_search'::regclass"
+    filled.execute(f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = {index}")
+
+    assert run(filled.url, script, tmp_path).returncode == 0
+
+    assert filled.value(VALID)
+
+
+@pytest.mark.skipif(SQUAWK is None, reason="squawk-cli is not installed")
+def test_squawk_finds_nothing_in_the_plan_from_0001(tmp_path):
+    file = tmp_path / "plan.sql"
+    file.write_text(plan(from_="0001"))
+    done = subprocess.run([SQUAWK, str(file)], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import psycopg
 import pytest
 
 from chatapp_db.errors import (
@@ -13,8 +12,9 @@ from chatapp_db.errors import (
     UnknownRevision,
 )
 from chatapp_db.migrations import aadopt, adopt, adowngrade, check, downgrade, status
-from chatapp_db.migrations.names import lock_key
 from tests.migrations.catalog import catalog, differences
+from tests.migrations.line import AHEAD, HEAD, LINE, NEXT
+from tests.migrations.strangers import migrating
 
 NEW_TABLE = "op.execute('CREATE TABLE chatapp_new (id int)')"
 
@@ -31,34 +31,34 @@ def test_down_to_base_is_as_if_it_had_never_been(any_place, schema):
 
     report = downgrade(any_place.url, "base", schema=schema, **any_place.names)
 
-    assert (report.before, report.after, report.state) == ("0002", None, "unmanaged")
-    assert str(report) == "migrated from 0002 to nothing"
+    assert (report.before, report.after, report.state) == (HEAD, None, "unmanaged")
+    assert str(report) == f"migrated from {HEAD} to nothing"
     assert differences(before, catalog(any_place.url, schema=schema or "public", but="nothing")) == {}
-    assert any_place.migrate(schema=schema).applied == ("0001", "0002")
+    assert any_place.migrate(schema=schema).applied == LINE
 
 
 def test_down_by_one_leaves_the_one_before(place, next_revision):
     next_revision(NEW_TABLE)
     place.migrate()
 
-    report = downgrade(place.url, "0002", **place.names)
+    report = downgrade(place.url, HEAD, **place.names)
 
     assert (report.before, report.after, report.applied, report.state) == (
-        "0003",
-        "0002",
-        ("0003",),
+        NEXT,
+        HEAD,
+        (NEXT,),
         "behind",
     )
-    assert place.rows("SELECT version_num, number FROM chatapp_db_version") == [("0002", 2)]
+    assert place.rows("SELECT version_num, number FROM chatapp_db_version") == [(HEAD, int(HEAD))]
 
 
 def test_down_to_where_it_is_does_nothing(place):
     assert downgrade(place.url, "base", **place.names).applied == ()
     place.migrate()
-    assert downgrade(place.url, "0002", **place.names).applied == ()
+    assert downgrade(place.url, HEAD, **place.names).applied == ()
 
 
-@pytest.mark.parametrize("to", ["0009", "head", "", "base; DROP TABLE x"])
+@pytest.mark.parametrize("to", ["9999", "head", "", "base; DROP TABLE x"])
 def test_down_to_what_there_is_not_is_refused_before_anything_is_sent(to):
     with pytest.raises(InvalidValue, match="not a revision of this package"):
         downgrade("postgresql://nobody@127.0.0.1:1/nothing", to)
@@ -66,28 +66,24 @@ def test_down_to_what_there_is_not_is_refused_before_anything_is_sent(to):
 
 def test_down_is_never_up(place, next_revision):
     next_revision(NEW_TABLE)
-    with pytest.raises(InvalidValue, match="0002 is later than nothing"):
-        downgrade(place.url, "0002", **place.names)
+    with pytest.raises(InvalidValue, match=f"{HEAD} is later than nothing"):
+        downgrade(place.url, HEAD, **place.names)
 
 
-def test_down_from_what_is_not_known_is_refused(place):
-    place.migrate()
-    before = catalog(place.url)
-    for revision, error in (("0007", SchemaAhead), ("0000", UnknownRevision)):
-        set_version(place, revision)
+def test_down_from_what_is_not_known_is_refused(at_head):
+    before = catalog(at_head.url)
+    for revision, error in ((AHEAD, SchemaAhead), ("0000", UnknownRevision)):
+        set_version(at_head, revision)
         with pytest.raises(error):
-            downgrade(place.url, "base", **place.names)
-    assert differences(before, catalog(place.url)) == {}
+            downgrade(at_head.url, "base", **at_head.names)
+    assert differences(before, catalog(at_head.url)) == {}
 
 
 @pytest.mark.parametrize("call", [lambda url, **names: downgrade(url, "base", **names), adopt])
-def test_a_migration_under_way_is_waited_for(place, call):
-    place.migrate()
-    with psycopg.connect(place.url) as stranger:
-        stranger.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("public")])
-        with pytest.raises(MigrationLockTimeout):
-            call(place.url, lock_timeout=0.2, **place.names)
-    assert status(place.url).state == "current"
+def test_a_migration_under_way_is_waited_for(at_head, call):
+    with migrating(at_head.url), pytest.raises(MigrationLockTimeout):
+        call(at_head.url, lock_timeout=0.2, **at_head.names)
+    assert status(at_head.url).state == "current"
 
 
 @pytest.mark.parametrize(
@@ -104,8 +100,8 @@ def test_an_equal_schema_is_adopted(any_place, how):
 
     report = adopt(any_place.url, **any_place.names)
 
-    assert (report.after, report.applied, report.state) == ("0002", (), "current")
-    assert str(report) == "adopted at 0002"
+    assert (report.after, report.applied, report.state) == (HEAD, (), "current")
+    assert str(report) == f"adopted at {HEAD}"
     assert check(any_place.url, **any_place.names) == []
     assert any_place.migrate().applied == ()
 
@@ -118,17 +114,16 @@ def test_a_plain_owner_adopts_too(any_place):
     assert adopt(url, **any_place.names).state == "current"
 
 
-def test_a_schema_that_differs_is_not_adopted_and_the_difference_is_named(place):
-    place.migrate()
-    place.execute("DROP TABLE chatapp_db_version")
-    place.execute("ALTER TABLE chatapp_users NO FORCE ROW LEVEL SECURITY")
-    before = catalog(place.url, but="nothing")
+def test_a_schema_that_differs_is_not_adopted_and_the_difference_is_named(at_head):
+    at_head.execute("DROP TABLE chatapp_db_version")
+    at_head.execute("ALTER TABLE chatapp_users NO FORCE ROW LEVEL SECURITY")
+    before = catalog(at_head.url, but="nothing")
 
     with pytest.raises(SchemaOutOfDate, match="row security chatapp_users: expected enabled forced"):
-        adopt(place.url, **place.names)
+        adopt(at_head.url, **at_head.names)
 
-    assert differences(before, catalog(place.url, but="nothing")) == {}
-    assert status(place.url).state == "foreign"
+    assert differences(before, catalog(at_head.url, but="nothing")) == {}
+    assert status(at_head.url).state == "foreign"
 
 
 def test_a_schema_at_head_is_left_alone_and_an_empty_one_is_not_adopted(place):
@@ -136,14 +131,13 @@ def test_a_schema_at_head_is_left_alone_and_an_empty_one_is_not_adopted(place):
         adopt(place.url, **place.names)
     place.migrate()
     assert adopt(place.url, **place.names).applied == ()
-    set_version(place, "0007")
+    set_version(place, AHEAD)
     with pytest.raises(SchemaAhead):
         adopt(place.url, **place.names)
 
 
-async def test_the_asyncio_twins_do_the_same(place):
-    place.migrate()
-    place.execute("DROP TABLE chatapp_db_version")
+async def test_the_asyncio_twins_do_the_same(at_head):
+    at_head.execute("DROP TABLE chatapp_db_version")
 
-    assert (await aadopt(place.url, **place.names)).state == "current"
-    assert (await adowngrade(place.url, "base", **place.names)).state == "unmanaged"
+    assert (await aadopt(at_head.url, **at_head.names)).state == "current"
+    assert (await adowngrade(at_head.url, "base", **at_head.names)).state == "unmanaged"

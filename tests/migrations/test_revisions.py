@@ -6,6 +6,7 @@ import ast
 import difflib
 import importlib.util
 import io
+import logging
 import subprocess
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from sqlalchemy import MetaData, create_engine, inspect
 from chatapp_db.address import engine_url
 from chatapp_db.migrations import include_object, revisions, runner, status
 from chatapp_db.migrations.names import Names
+from tests.migrations.line import NEXT
 
 FILES = sorted((revisions.folder() / "versions").glob("*.py"))
 
@@ -117,6 +119,20 @@ def test_the_host_s_alembic_run_goes_on_undisturbed(place, engine):
     assert "alembic_version" not in tables
 
 
+def test_a_host_s_alembic_ini_and_its_logging_are_left_alone(place, tmp_path, monkeypatch):
+    for folder in (tmp_path, tmp_path / "migrations"):
+        folder.mkdir(exist_ok=True)
+        (folder / "alembic.ini").write_text("[alembic]\nscript_location = nowhere\n[loggers]\nkeys = none\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ALEMBIC_CONFIG", str(tmp_path / "alembic.ini"))
+    host, root = logging.getLogger("host"), logging.getLogger()
+    before = (host.disabled, root.level, root.handlers[:], logging.getLogger("alembic").level)
+
+    place.migrate()
+
+    assert (host.disabled, root.level, root.handlers[:], logging.getLogger("alembic").level) == before
+
+
 def test_a_host_s_autogenerate_leaves_our_tables_alone(place, engine):
     from alembic.autogenerate import compare_metadata
 
@@ -138,7 +154,7 @@ def test_a_new_revision_is_written_with_the_rules_in_it(place, engine, tmp_path)
         config.set_main_option("path_separator", ";")
         config.attributes.update(connection=connection, names=Names("public", **place.names))
         script = command.revision(
-            config, "index messages by time", autogenerate=True, rev_id="0003", version_path=str(tmp_path)
+            config, "index messages by time", autogenerate=True, rev_id=NEXT, version_path=str(tmp_path)
         )
 
     written = Path(script.path).read_text()

@@ -8,10 +8,12 @@ import psycopg
 import pytest
 
 from chatapp_db.errors import NotPermitted, RolesMissing
-from chatapp_db.migrations import check, verify
+from chatapp_db.migrations import check, plan, verify
 from tests.migrations.catalog import catalog, differences
 from tests.migrations.conftest import Place
+from tests.migrations.line import LINE
 
+OFFERED = "SELECT name FROM pg_available_extensions WHERE name IN ('uuid-ossp', 'pg_trgm') ORDER BY 1"
 TABLES = "SELECT count(*) FROM pg_class WHERE relname LIKE 'chatapp%'"
 
 
@@ -44,6 +46,18 @@ def test_a_plain_owner_who_may_create_roles_makes_and_takes_them(any_place):
     assert may_take_both(any_place, url)
 
 
+def test_where_the_server_can_say_so_the_owner_has_the_roles_rights_on_purpose_alone(any_place):
+    url = any_place.login("CREATEROLE")
+    any_place.migrate(url)
+    any_place.execute("INSERT INTO chatapp_agent_packages (name, slug) VALUES ('a', 'a')")
+
+    with psycopg.connect(url) as connection:
+        seen = connection.execute("SELECT count(*) FROM chatapp_agent_packages").fetchone()
+        can_say_so = connection.info.server_version >= 160000
+
+    assert seen == (0 if can_say_so else 1,)
+
+
 def test_what_a_plain_owner_makes_is_what_a_superuser_makes(any_place):
     url = any_place.login("CREATEROLE")
     any_place.migrate(url)
@@ -63,7 +77,7 @@ def test_an_owner_without_createrole_is_told_what_a_dba_has_to_run(any_place):
     assert any_place.value(TABLES) == 0
 
     dba_runs(any_place, refused.value)
-    assert any_place.migrate(url).applied == ("0001", "0002")
+    assert any_place.migrate(url).applied == LINE
     assert may_take_both(any_place, url)
 
 
@@ -77,7 +91,7 @@ def test_roles_that_are_there_but_not_granted_are_asked_for(any_place):
 
     assert "CREATE ROLE" not in str(refused.value)
     dba_runs(any_place, refused.value)
-    assert any_place.migrate(url).applied == ("0001", "0002")
+    assert any_place.migrate(url).applied == LINE
 
 
 def test_without_an_app_role_no_role_is_needed(any_place):
@@ -91,10 +105,11 @@ def test_without_an_app_role_no_role_is_needed(any_place):
         assert connection.execute("SELECT count(*) FROM chatapp_companies").fetchone() == (0,)
 
 
-def test_a_service_login_may_verify_and_not_migrate(any_place):
+@pytest.mark.parametrize("role", ["app_role", "platform_role"])
+def test_a_service_login_may_verify_and_not_migrate(any_place, role):
     any_place.migrate()
     service = any_place.login(owner=False)
-    any_place.execute(f"GRANT {any_place.app_role} TO {service.split('//')[1].split(':')[0]}")
+    any_place.execute(f"GRANT {any_place.names[role]} TO {service.split('//')[1].split(':')[0]}")
 
     assert verify(service).state == "current"
     with pytest.raises(NotPermitted):
@@ -112,41 +127,32 @@ def test_two_databases_may_make_the_same_roles_at_the_same_moment(place):
                 pass
             assert not second.done()
             first.commit()
-            assert second.result(timeout=20).applied == ("0001", "0002")
+            assert second.result(timeout=20).applied == LINE
 
 
-def test_the_web_roles_of_a_hosted_server_get_nothing(place):
-    roles = ("anon", "authenticated")
-    missing = [r for r in roles if not place.rows(f"SELECT FROM pg_roles WHERE rolname = '{r}'")]
-    for role in missing:
-        place.execute(f"CREATE ROLE {role}")
-    try:
-        for things in ("TABLES", "FUNCTIONS", "SEQUENCES"):
-            place.execute(
-                f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON {things} TO anon, authenticated"
-            )
+@pytest.mark.parametrize("way", ["migrate", "plan"])
+def test_the_web_roles_of_a_hosted_server_get_nothing(place, web_roles, way):
+    for things in ("TABLES", "FUNCTIONS", "SEQUENCES"):
+        place.execute(
+            f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON {things} TO {', '.join(web_roles)}"
+        )
 
+    if way == "migrate":
         place.migrate()
+    else:
+        place.execute(plan(**place.names))
 
-        granted = [
-            line for name, line in catalog(place.url, but="nothing").items() if name.startswith("grant ")
-        ]
-        assert granted
-        assert not [line for line in granted if "anon" in line or "authenticated" in line]
-    finally:
-        for role in missing:
-            place.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+    granted = [line for name, line in catalog(place.url, but="nothing").items() if name.startswith("grant ")]
+    assert granted
+    assert not [line for line in granted if "anon" in line or "authenticated" in line]
 
 
 @pytest.mark.parametrize("attributes", ["SUPERUSER", "CREATEROLE"])
 def test_optional_extensions_are_enabled_where_the_server_offers_them(any_place, attributes):
     any_place.migrate(any_place.login(attributes))
 
-    offered = "SELECT array_agg(name) FROM pg_available_extensions WHERE name IN ('uuid-ossp', 'pg_trgm')"
-    enabled = """
-        SELECT array_agg(extname::name) FROM pg_extension
-         WHERE extname IN ('uuid-ossp', 'pg_trgm') AND extnamespace = to_regnamespace('extensions')"""
-    assert sorted(any_place.value(offered) or []) == sorted(any_place.value(enabled) or [])
+    enabled = "SELECT extname FROM pg_extension WHERE extnamespace = to_regnamespace('extensions') ORDER BY 1"
+    assert any_place.rows(enabled) == any_place.rows(OFFERED)
 
 
 def test_an_owner_who_may_not_create_in_the_database_does_without_extensions(any_place, caplog):
@@ -154,9 +160,24 @@ def test_an_owner_who_may_not_create_in_the_database_does_without_extensions(any
     login = url.split("//")[1].split(":")[0]
     any_place.execute(f"GRANT CREATE ON SCHEMA public TO {login}")
 
-    assert any_place.migrate(url).applied == ("0001", "0002")
+    assert any_place.migrate(url).applied == LINE
     assert any_place.value("SELECT to_regnamespace('extensions')") is None
     assert "extension" not in caplog.text
+
+
+def test_an_extension_that_fails_after_all_fails_no_migration(any_place, caplog):
+    if not any_place.rows(OFFERED):
+        pytest.skip("this server offers neither extension")
+    any_place.execute("""
+        CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'not here'; END $$;
+        CREATE EVENT TRIGGER no_extension ON ddl_command_start WHEN TAG IN ('CREATE EXTENSION')
+        EXECUTE FUNCTION refuse()""")
+
+    assert any_place.migrate().applied == LINE
+
+    assert "was not enabled" in caplog.text
+    any_place.execute("DROP EVENT TRIGGER no_extension")
 
 
 @pytest.fixture
@@ -183,7 +204,7 @@ def test_an_account_like_supabase_s_migrates_and_the_web_roles_get_nothing(place
             f" GRANT ALL ON {things} TO {', '.join(web_roles)}"
         )
 
-    assert place.migrate(url).applied == ("0001", "0002")
+    assert place.migrate(url).applied == LINE
 
     assert check(url, **place.names) == []
     held = """
@@ -197,9 +218,7 @@ def test_an_account_like_supabase_s_migrates_and_the_web_roles_get_nothing(place
 
 
 def test_an_extension_that_is_there_already_stays_where_it_is(any_place):
-    offered = any_place.rows(
-        "SELECT name FROM pg_available_extensions WHERE name IN ('uuid-ossp', 'pg_trgm')"
-    )
+    offered = any_place.rows(OFFERED)
     if not offered:
         pytest.skip("this server offers neither extension")
     any_place.execute("CREATE SCHEMA elsewhere")
@@ -210,4 +229,5 @@ def test_an_extension_that_is_there_already_stays_where_it_is(any_place):
 
     where = "SELECT DISTINCT extnamespace::regnamespace::text FROM pg_extension WHERE extname <> 'plpgsql'"
     assert any_place.rows(where) == [("elsewhere",)]
+    assert any_place.value("SELECT to_regnamespace('extensions')") is None
     assert check(any_place.url, **any_place.names) == []

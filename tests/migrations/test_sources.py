@@ -6,7 +6,6 @@ import asyncio
 import logging
 import traceback
 
-import psycopg
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -14,7 +13,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from chatapp_db.address import engine_url
 from chatapp_db.errors import ChatAppDbError, InvalidValue, MigrationLockTimeout, Unavailable
 from chatapp_db.migrations import amigrate, astatus, averify, migrate, status
-from chatapp_db.migrations.names import lock_key
+from tests.migrations.line import LINE, NEXT
+from tests.migrations.strangers import WAITING_FOR_A_LOCK, migrating
 
 SETTINGS = ("lock_timeout", "statement_timeout", "client_connection_check_interval", "search_path")
 
@@ -58,12 +58,12 @@ def settings_of(connection):
     ],
 )
 def test_every_form_of_url_is_taken(place, form):
-    assert place.migrate(form(place.url)).applied == ("0001", "0002")
+    assert place.migrate(form(place.url)).applied == LINE
     assert status(form(place.url)).state == "current"
 
 
 def test_an_engine_is_used_and_left_as_it_was(place, engine):
-    assert place.migrate(engine).applied == ("0001", "0002")
+    assert place.migrate(engine).applied == LINE
     assert place.migrate(engine).applied == ()
 
     assert engine.pool.checkedout() == 0
@@ -81,7 +81,7 @@ def test_an_engine_of_any_isolation_migrates_in_one_transaction(place, next_revi
             place.migrate(engine)
         assert status(engine).state == "unmanaged"
         next_revision("assert op.get_bind().get_isolation_level() == 'READ COMMITTED'")
-        assert place.migrate(engine).applied == ("0001", "0002", "0003")
+        assert place.migrate(engine).applied == (*LINE, NEXT)
         with engine.connect() as connection:
             is_autocommit = connection.connection.dbapi_connection.autocommit
             assert ("AUTOCOMMIT" if is_autocommit else connection.get_isolation_level()) == isolation
@@ -91,7 +91,7 @@ def test_an_engine_of_any_isolation_migrates_in_one_transaction(place, next_revi
 
 def test_a_connection_that_is_in_no_transaction_is_committed(place, engine):
     with engine.connect() as connection:
-        assert place.migrate(connection).applied == ("0001", "0002")
+        assert place.migrate(connection).applied == LINE
         assert not connection.in_transaction()
 
     assert status(place.url).state == "current"
@@ -103,7 +103,7 @@ def test_a_connection_in_a_transaction_is_left_open_for_its_owner(place, engine)
         connection.execute(text("SET LOCAL lock_timeout = '7s'"))
         before = settings_of(connection)
 
-        assert place.migrate(connection).applied == ("0001", "0002")
+        assert place.migrate(connection).applied == LINE
 
         assert connection.in_transaction()
         assert settings_of(connection) == before
@@ -115,8 +115,7 @@ def test_a_connection_in_a_transaction_is_left_open_for_its_owner(place, engine)
 
 
 def test_a_failure_leaves_the_caller_s_transaction_usable(place, engine):
-    with psycopg.connect(place.url) as stranger, engine.connect() as connection:
-        stranger.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("public")])
+    with migrating(place.url), engine.connect() as connection:
         connection.execute(text("CREATE TABLE mine (id int)"))
         before = settings_of(connection)
 
@@ -140,7 +139,7 @@ def test_a_connection_that_could_not_see_the_others_work_is_refused(place, engin
 
 async def test_an_asyncio_engine_is_awaited(place, async_engine):
     assert (await astatus(async_engine)).state == "unmanaged"
-    assert (await amigrate(async_engine, **place.names)).applied == ("0001", "0002")
+    assert (await amigrate(async_engine, **place.names)).applied == LINE
     assert (await amigrate(async_engine, **place.names)).applied == ()
     assert (await averify(async_engine)).state == "current"
 
@@ -148,26 +147,25 @@ async def test_an_asyncio_engine_is_awaited(place, async_engine):
 async def test_an_asyncio_connection_in_a_transaction_is_left_open(place, async_engine):
     async with async_engine.connect() as connection:
         await connection.execute(text("CREATE TABLE mine (id int)"))
-        assert (await amigrate(connection, **place.names)).applied == ("0001", "0002")
+        assert (await amigrate(connection, **place.names)).applied == LINE
         assert connection.in_transaction()
         await connection.rollback()
     assert status(place.url).state == "unmanaged"
 
 
 async def test_a_url_is_awaited_too(place):
-    assert (await amigrate(place.url, **place.names)).applied == ("0001", "0002")
+    assert (await amigrate(place.url, **place.names)).applied == LINE
 
 
 async def test_a_cancelled_task_gives_the_lock_up(place, async_engine):
-    with psycopg.connect(place.url) as stranger:
-        stranger.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("public")])
+    with migrating(place.url):
         task = asyncio.create_task(amigrate(async_engine, **place.names))
-        while not place.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+        while not place.value(f"SELECT count(*) FROM pg_locks WHERE {WAITING_FOR_A_LOCK}"):
             await asyncio.sleep(0.05)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert place.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == 0
+        assert place.value(f"SELECT count(*) FROM pg_locks WHERE {WAITING_FOR_A_LOCK}") == 0
 
 
 def test_an_asyncio_engine_is_refused_by_the_blocking_call(async_engine):

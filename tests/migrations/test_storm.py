@@ -14,10 +14,11 @@ import pytest
 from chatapp_db.embedded.account import account_for
 from chatapp_db.errors import Unavailable
 from chatapp_db.migrations import check, revisions, status
-from tests import pgbouncer
 from tests.migrations.catalog import catalog, differences
 from tests.migrations.conftest import fresh_place
+from tests.migrations.line import LINE, NEXT
 from tests.migrations.replicas import outcome, replica, until_ready, wait_for
+from tests.migrations.strangers import WAITING_FOR_A_LOCK, pooling
 
 PROCESSES = 16
 ROUNDS = 12
@@ -28,14 +29,6 @@ SLEEP = "op.execute('SELECT pg_sleep(600)')"
 ASLEEP = "query LIKE 'SELECT pg_sleep%' AND state = 'active'"
 
 pytestmark = pytest.mark.slow
-
-
-@contextmanager
-def through_pgbouncer(url):
-    if pgbouncer.BINARY is None:
-        pytest.skip("pgbouncer is not installed")
-    with pgbouncer.pgbouncer(url) as pooled:
-        yield pooled
 
 
 def moments(seed):
@@ -61,7 +54,7 @@ def start_anew(place):
 def all_but_one_wait(place, url):
     processes = [replica(place, url) for _ in range(PROCESSES)]
 
-    assert sorted(map(outcome, processes)) == [""] * (PROCESSES - 1) + ["0001 0002"]
+    assert sorted(map(outcome, processes)) == [""] * (PROCESSES - 1) + [" ".join(LINE)]
     assert whole_or_nothing(place) == "current"
     assert place.value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
 
@@ -71,17 +64,17 @@ def test_sixteen_replicas_start_at_once(place):
 
 
 def test_sixteen_replicas_start_at_once_behind_a_pooler(place):
-    with through_pgbouncer(place.url) as url:
+    with pooling(place.url) as url:
         all_but_one_wait(place, url)
 
 
 def test_replicas_that_start_while_one_works_behind_a_pooler_wait_for_it(place, next_revision):
     next_revision("op.execute('SELECT pg_sleep(2)')")
-    with through_pgbouncer(place.url) as url:
+    with pooling(place.url) as url:
         processes = [replica(place, url, folder=revisions.folder()) for _ in range(PROCESSES)]
         outcomes = sorted(map(outcome, processes))
 
-    assert outcomes == [""] * (PROCESSES - 1) + ["0001 0002 0003"]
+    assert outcomes == [""] * (PROCESSES - 1) + [" ".join((*LINE, NEXT))]
 
 
 @pytest.mark.parametrize("seed", [1])
@@ -118,7 +111,7 @@ def test_a_backend_ended_at_a_random_moment_leaves_all_or_nothing(place, seed):
         if whole_or_nothing(place) == "current":
             start_anew(place)
 
-    assert said <= {"0001 0002", "Unavailable True"}
+    assert said <= {" ".join(LINE), "Unavailable True"}
     assert "Unavailable True" in said
 
 
@@ -127,12 +120,12 @@ def test_a_backend_ended_in_the_middle_is_retryable_and_the_next_one_in_line_goe
     first = replica(place, folder=revisions.folder())
     wait_for(place, ASLEEP, 1, "pg_stat_activity")
     second = replica(place)
-    wait_for(place, "locktype = 'advisory' AND NOT granted", 1)
+    wait_for(place, WAITING_FOR_A_LOCK, 1)
 
     place.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ASLEEP}")
 
     assert outcome(first) == "Unavailable True"
-    assert outcome(second) == "0001 0002"
+    assert outcome(second) == " ".join(LINE)
 
 
 def test_a_server_that_restarts_in_the_middle_leaves_nothing(own_server, next_revision):
@@ -146,7 +139,7 @@ def test_a_server_that_restarts_in_the_middle_leaves_nothing(own_server, next_re
         assert outcome(process) == "Unavailable True"
         assert whole_or_nothing(place) == "unmanaged"
         next_revision("pass")
-        assert place.migrate().applied == ("0001", "0002", "0003")
+        assert place.migrate().applied == (*LINE, NEXT)
 
 
 def test_a_full_disk_leaves_nothing_and_is_retryable(own_server, tmp_path):
@@ -164,7 +157,7 @@ def test_a_full_disk_leaves_nothing_and_is_retryable(own_server, tmp_path):
 
             assert differences(before, catalog(place.url, but="nothing")) == {}
             filler.unlink()
-            assert place.migrate().applied == ("0001", "0002")
+            assert place.migrate().applied == LINE
         own_server.execute("DROP TABLESPACE small")
 
 

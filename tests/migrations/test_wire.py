@@ -16,6 +16,7 @@ from sqlalchemy import create_engine, make_url
 
 from chatapp_db.address import engine_url
 from chatapp_db.migrations import status, verify
+from tests.migrations.line import LINE
 
 READ = re.compile(rb"\s*SELECT v\.version_num, v\.number\s+FROM chatapp_db_version")
 
@@ -91,6 +92,13 @@ def wire(place):
         yield wire
 
 
+@pytest.fixture
+def engine(wire):
+    engine = create_engine(engine_url(wire.url))
+    yield engine
+    engine.dispose()
+
+
 @contextmanager
 def tapped(url):
     if "host" not in make_url(url).query:
@@ -113,19 +121,27 @@ def test_at_head_one_select_is_sent_and_nothing_else(place, wire, call):
     assert wire.others() <= {b"X"}
 
 
-def test_an_engine_s_connection_sends_one_select_too(place, wire):
+def test_an_engine_s_connection_sends_one_select_too(place, wire, engine):
     place.migrate()
-    engine = create_engine(engine_url(wire.url))
     engine.connect().close()
     before = len(wire.statements())
 
     assert place.migrate(engine).state == "current"
 
     assert [bool(READ.match(statement)) for statement in wire.statements()[before:]] == [True]
-    engine.dispose()
+
+
+def test_nothing_is_read_or_made_in_the_transaction_before_the_lock(place, wire):
+    place.migrate(wire.url)
+
+    statements = wire.statements()
+    lock = next(n for n, statement in enumerate(statements) if b"pg_try_advisory" in statement)
+    begin = max(n for n, statement in enumerate(statements[:lock]) if statement.startswith(b"BEGIN"))
+    assert [statement for statement in statements[begin:lock] if b"chatapp" in statement] == []
+    assert not [statement for statement in statements[lock:] if statement.startswith(b"BEGIN")]
 
 
 def test_a_migration_would_be_seen_on_the_wire(place, wire):
-    assert place.migrate(wire.url).applied == ("0001", "0002")
+    assert place.migrate(wire.url).applied == LINE
 
     assert sum(b"CREATE TABLE" in statement for statement in wire.statements()) == 19

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 import typer
 
@@ -18,6 +18,11 @@ APP = "chatapp_app"
 PLATFORM = "chatapp_platform"
 
 commands = typer.Typer()
+
+
+class _Roles(TypedDict):
+    app_role: str | None
+    platform_role: str | None
 
 
 @commands.command()
@@ -35,13 +40,8 @@ def migrate(
     Safe to run at every start and on every replica at once: one migrates, the others wait, and a
     database that is current is left alone.
     """
-    report = chatapp_db.migrate(
-        url,
-        schema=schema,
-        app_role=app_role or None,
-        platform_role=platform_role or None,
-        lock_timeout=lock_timeout,
-    )
+    roles = _roles(app_role, platform_role)
+    report = chatapp_db.migrate(url, schema=schema, lock_timeout=lock_timeout, **roles)
     _print(report, asdict(report), as_json)
 
 
@@ -79,9 +79,7 @@ def check(
     It compares policies, forced row-level security, triggers, functions, constraints, enum labels,
     grants and indexes, too. It changes nothing: what it compares with is created and rolled back.
     """
-    found = chatapp_db.check(
-        url, schema=schema, app_role=app_role or None, platform_role=platform_role or None
-    )
+    found = chatapp_db.check(url, schema=schema, **_roles(app_role, platform_role))
     _print("\n".join(map(str, found)) or "no difference", [asdict(each) for each in found], as_json)
     if found:
         raise typer.Exit(REFUSED)
@@ -102,13 +100,7 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Print the SQL of a migration for a DBA to run with psql; no database is needed."""
-    sql = chatapp_db.plan(
-        from_=from_,
-        to=to,
-        schema=schema,
-        app_role=app_role or None,
-        platform_role=platform_role or None,
-    )
+    sql = chatapp_db.plan(from_=from_, to=to, schema=schema, **_roles(app_role, platform_role))
     _print(sql.rstrip(), {"sql": sql}, as_json)
 
 
@@ -127,14 +119,8 @@ def downgrade(
     """Take the schema back to an earlier revision; what later revisions added is dropped with its rows."""
     if not yes:
         raise typer.BadParameter("rows are lost for good: confirm with --yes")
-    report = chatapp_db.downgrade(
-        url,
-        to,
-        schema=schema,
-        app_role=app_role or None,
-        platform_role=platform_role or None,
-        lock_timeout=lock_timeout,
-    )
+    roles = _roles(app_role, platform_role)
+    report = chatapp_db.downgrade(url, to, schema=schema, lock_timeout=lock_timeout, **roles)
     _print(report, asdict(report), as_json)
 
 
@@ -149,13 +135,8 @@ def adopt(
     as_json: AsJson = False,
 ) -> None:
     """Mark an existing schema as migrated, once check finds no difference."""
-    report = chatapp_db.adopt(
-        url,
-        schema=schema,
-        app_role=app_role or None,
-        platform_role=platform_role or None,
-        lock_timeout=lock_timeout,
-    )
+    roles = _roles(app_role, platform_role)
+    report = chatapp_db.adopt(url, schema=schema, lock_timeout=lock_timeout, **roles)
     _print(report, asdict(report), as_json)
 
 
@@ -169,13 +150,13 @@ def grants(
     as_json: AsJson = False,
 ) -> None:
     """Print what a DBA runs for a login that may create no roles; no database is needed."""
-    sql = chatapp_db.grants(
-        role,
-        schema=schema,
-        app_role=app_role or None,
-        platform_role=platform_role or None,
-    )
+    sql = chatapp_db.grants(role, schema=schema, **_roles(app_role, platform_role))
     _print(sql.rstrip(), {"sql": sql}, as_json)
+
+
+def _roles(app_role: str, platform_role: str) -> _Roles:
+    """Take an empty name for no role."""
+    return {"app_role": app_role or None, "platform_role": platform_role or None}
 
 
 def _status(found: chatapp_db.Status, schema: str | None) -> dict[str, Any]:

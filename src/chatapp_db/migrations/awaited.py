@@ -7,135 +7,50 @@ A URL is worked on in a thread, which a cancelled task leaves to end by itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from datetime import timedelta
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from functools import update_wrapper
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from chatapp_db.migrations.adoption import adopt
-from chatapp_db.migrations.check import Difference, check
+from chatapp_db.migrations.check import check
 from chatapp_db.migrations.commands import migrate, status, verify
-from chatapp_db.migrations.report import MigrationReport, Status
 from chatapp_db.migrations.reversal import downgrade
 from chatapp_db.migrations.source import AsyncTarget, Pooled, Target
-from chatapp_db.migrations.standing import OnAhead
 
 __all__ = ["aadopt", "acheck", "adowngrade", "amigrate", "astatus", "averify"]
 
+_Options = ParamSpec("_Options")
 _Result = TypeVar("_Result")
 
 
-async def amigrate(
-    database: AsyncTarget,
-    *,
-    schema: str | None = None,
-    app_role: str | None = "chatapp_app",
-    platform_role: str | None = "chatapp_platform",
-    lock_timeout: float | timedelta = 60.0,
-    statement_timeout: float | timedelta | None = None,
-    on_ahead: OnAhead = "warn",
-) -> MigrationReport:
-    """Bring the schema to this package's head; see migrate()."""
+def _awaited(
+    call: Callable[Concatenate[Target, _Options], _Result],
+) -> Callable[Concatenate[AsyncTarget, _Options], Coroutine[Any, Any, _Result]]:
+    """Make a call's twin: its options and its result, on what asyncio knows a database by."""
 
-    def call(target: Target) -> MigrationReport:
-        return migrate(
-            target,
-            schema=schema,
-            app_role=app_role,
-            platform_role=platform_role,
-            lock_timeout=lock_timeout,
-            statement_timeout=statement_timeout,
-            on_ahead=on_ahead,
-        )
+    async def twin(
+        database: AsyncTarget, /, *arguments: _Options.args, **options: _Options.kwargs
+    ) -> _Result:
+        def blocking(target: Target) -> _Result:
+            return call(target, *arguments, **options)
 
-    return await _awaited(database, call)
+        if isinstance(database, AsyncConnection):
+            return await database.run_sync(blocking)
+        if isinstance(database, AsyncEngine):
+            async with database.connect() as connection:
+                return await connection.run_sync(lambda pooled: blocking(Pooled(pooled)))
+        return await asyncio.to_thread(blocking, database)
+
+    update_wrapper(twin, call)
+    twin.__name__ = twin.__qualname__ = f"a{call.__name__}"
+    return twin
 
 
-async def astatus(database: AsyncTarget, *, schema: str | None = None) -> Status:
-    """Read where the schema stands beside this package; see status()."""
-    return await _awaited(database, lambda target: status(target, schema=schema))
-
-
-async def averify(database: AsyncTarget, *, schema: str | None = None, on_ahead: OnAhead = "warn") -> Status:
-    """Make sure that somebody else has migrated; see verify()."""
-    return await _awaited(database, lambda target: verify(target, schema=schema, on_ahead=on_ahead))
-
-
-async def acheck(
-    database: AsyncTarget,
-    *,
-    schema: str | None = None,
-    app_role: str | None = "chatapp_app",
-    platform_role: str | None = "chatapp_platform",
-    lock_timeout: float | timedelta = 60.0,
-) -> list[Difference]:
-    """List every difference between a live schema and this package; see check()."""
-
-    def call(target: Target) -> list[Difference]:
-        return check(
-            target,
-            schema=schema,
-            app_role=app_role,
-            platform_role=platform_role,
-            lock_timeout=lock_timeout,
-        )
-
-    return await _awaited(database, call)
-
-
-async def adowngrade(
-    database: AsyncTarget,
-    to: str,
-    *,
-    schema: str | None = None,
-    app_role: str | None = "chatapp_app",
-    platform_role: str | None = "chatapp_platform",
-    lock_timeout: float | timedelta = 60.0,
-    statement_timeout: float | timedelta | None = None,
-) -> MigrationReport:
-    """Take the schema back to an earlier revision; see downgrade()."""
-
-    def call(target: Target) -> MigrationReport:
-        return downgrade(
-            target,
-            to,
-            schema=schema,
-            app_role=app_role,
-            platform_role=platform_role,
-            lock_timeout=lock_timeout,
-            statement_timeout=statement_timeout,
-        )
-
-    return await _awaited(database, call)
-
-
-async def aadopt(
-    database: AsyncTarget,
-    *,
-    schema: str | None = None,
-    app_role: str | None = "chatapp_app",
-    platform_role: str | None = "chatapp_platform",
-    lock_timeout: float | timedelta = 60.0,
-) -> MigrationReport:
-    """Mark an existing schema as migrated; see adopt()."""
-
-    def call(target: Target) -> MigrationReport:
-        return adopt(
-            target,
-            schema=schema,
-            app_role=app_role,
-            platform_role=platform_role,
-            lock_timeout=lock_timeout,
-        )
-
-    return await _awaited(database, call)
-
-
-async def _awaited(database: AsyncTarget, call: Callable[[Target], _Result]) -> _Result:
-    if isinstance(database, AsyncConnection):
-        return await database.run_sync(call)
-    if isinstance(database, AsyncEngine):
-        async with database.connect() as connection:
-            return await connection.run_sync(lambda pooled: call(Pooled(pooled)))
-    return await asyncio.to_thread(call, database)
+amigrate = _awaited(migrate)
+astatus = _awaited(status)
+averify = _awaited(verify)
+acheck = _awaited(check)
+adowngrade = _awaited(downgrade)
+aadopt = _awaited(adopt)

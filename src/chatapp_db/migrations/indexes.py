@@ -9,8 +9,7 @@ transaction that is older than itself, and so for whoever waits for the build.
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -18,8 +17,9 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text
 
 from chatapp_db.errors import MigrationLockTimeout
-from chatapp_db.migrations.lock import Patience, take_build_lock, watch_the_client
+from chatapp_db.migrations.lock import take_build_lock
 from chatapp_db.migrations.names import Names
+from chatapp_db.migrations.settings import Patience, within_session, within_transaction
 from chatapp_db.migrations.source import Source
 
 __all__ = ["Index", "build", "is_missing"]
@@ -42,17 +42,6 @@ SELECT EXISTS (
      WHERE d.datname = pg_catalog.current_database() AND l.relation = CAST(:table AS regclass)
        AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted)
 """)
-
-# In the watching transaction nothing may end it for being idle, or old (since PostgreSQL 17).
-_MAY_IDLE = """
-DO $$ DECLARE name text; BEGIN
-    FOREACH name IN ARRAY ARRAY['idle_in_transaction_session_timeout', 'transaction_timeout'] LOOP
-        IF pg_catalog.current_setting(name, true) IS NOT NULL THEN
-            PERFORM pg_catalog.set_config(name, '0', true);
-        END IF;
-    END LOOP;
-END $$
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +79,7 @@ def build(source: Source, names: Names, missing: tuple[Index, ...], patience: Pa
         while not take_build_lock(guard, names.schema):
             guard.rollback()
             _pause(builder, deadline)
-        guard.exec_driver_sql(_MAY_IDLE)
-        with _settings(builder, patience):
+        with within_transaction(guard, names.schema, patience), _settings(builder, patience):
             for index in missing:
                 _mend(builder, names.schema, index, deadline)
 
@@ -124,26 +112,9 @@ def _pause(connection: Connection, deadline: float) -> None:
     connection.execute(select(func.pg_catalog.pg_sleep(_PAUSE)))
 
 
-@contextmanager
-def _settings(builder: Connection, patience: Patience) -> Generator[None, None, None]:
+def _settings(builder: Connection, patience: Patience) -> AbstractContextManager[None]:
     """Set time-outs for the session, which behind a pooler is not ours: there the login's own count."""
     driver: Any = builder.connection.driver_connection
     if driver.info.backend_pid != builder.exec_driver_sql("SELECT pg_catalog.pg_backend_pid()").scalar():
-        yield
-        return
-    wanted = {
-        "lock_timeout": str(patience.lock_timeout),
-        "statement_timeout": str(patience.statement_timeout),
-    }
-    names = (*wanted, "client_connection_check_interval")
-    before = {name: builder.exec_driver_sql(f"SHOW {name}").scalar_one() for name in names}
-    _set(builder, wanted)
-    watch_the_client(builder, local=False)
-    yield
-    _set(builder, before)
-
-
-def _set(builder: Connection, values: dict[str, str]) -> None:
-    builder.execute(
-        select(*(func.pg_catalog.set_config(name, value, False) for name, value in values.items()))
-    )
+        return nullcontext()
+    return within_session(builder, patience)

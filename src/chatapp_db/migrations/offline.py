@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from chatapp_db.errors import InvalidValue
 from chatapp_db.migrations.exposure import withdrawing
 from chatapp_db.migrations.names import Names, build_lock_key, lock_key
-from chatapp_db.migrations.revisions import shipped
+from chatapp_db.migrations.revisions import BASE, HEAD, shipped
 from chatapp_db.migrations.roles import creating, granting
 from chatapp_db.migrations.transaction import check_names
 from chatapp_db.migrations.version import VERSION_TABLE, version_table_statements
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from chatapp_db.migrations.runner import Written
 
 __all__ = ["grants", "plan"]
-
-BASE = "base"
-HEAD = "head"
 
 _SETTINGS = """
 SET LOCAL lock_timeout = '60s';

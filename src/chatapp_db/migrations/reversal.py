@@ -6,14 +6,12 @@ from datetime import timedelta
 
 from chatapp_db.errors import InvalidValue
 from chatapp_db.migrations.report import MigrationReport, Status
-from chatapp_db.migrations.revisions import shipped
+from chatapp_db.migrations.revisions import BASE, shipped
 from chatapp_db.migrations.source import Target, opened
 from chatapp_db.migrations.standing import refuse_or_warn, status_inside
 from chatapp_db.migrations.transaction import Request, our_errors
 
-__all__ = ["BASE", "downgrade"]
-
-BASE = "base"
+__all__ = ["downgrade"]
 
 
 def downgrade(

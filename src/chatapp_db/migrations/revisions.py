@@ -8,9 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["State", "Version", "folder", "pending", "shipped", "state_of"]
+__all__ = ["BASE", "HEAD", "State", "Version", "folder", "pending", "shipped", "state_of"]
 
 State = Literal["unmanaged", "behind", "current", "ahead", "unknown", "foreign"]
+
+# What Alembic calls no revision at all, and the last there is.
+BASE = "base"
+HEAD = "head"
 
 _FILE = re.compile(r"(\d{4})_\w+\.py")
 

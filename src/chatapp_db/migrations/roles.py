@@ -35,7 +35,6 @@ SELECT rolsuper OR rolbypassrls AS privileged FROM pg_catalog.pg_roles WHERE rol
 
 _MAY = text("SELECT pg_catalog.pg_has_role(current_user, CAST(:role AS name), :privilege)")
 
-
 # The same for a DBA's script, which does not know the server: since PostgreSQL 16 a membership says
 # what it is for.
 _GRANT = """

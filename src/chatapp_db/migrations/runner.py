@@ -50,10 +50,10 @@ def upgrade(connection: Connection, names: Names) -> tuple[tuple[str, ...], tupl
     return _run(connection, names, steps), tuple(missing)
 
 
-def downgrade(connection: Connection, names: Names, to: str = "base") -> tuple[str, ...]:
+def downgrade(connection: Connection, names: Names, to: str = revisions.BASE) -> tuple[str, ...]:
     """Take revisions back, down to but not including ``to``, and return their ids, in order."""
     done = _run(connection, names, lambda script, heads: _downwards(script, heads, to))
-    if to == "base":
+    if to == revisions.BASE:
         drop_version_table(connection, names)
     return done
 
@@ -78,7 +78,7 @@ def written(names: Names, from_: str | None, to: str) -> Iterator[Written]:
     from alembic.script import ScriptDirectory
 
     script = ScriptDirectory(revisions.folder())
-    is_upgrade = to != "base" and (from_ is None or to > from_)
+    is_upgrade = to != revisions.BASE and (from_ is None or to > from_)
     direction = _upwards if is_upgrade else _downwards
     for step in direction(script, (from_,) if from_ else (), to):
         text = StringIO()

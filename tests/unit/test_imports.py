@@ -11,7 +11,7 @@ MAY_IMPORT = {
     "errors": set(),
     "identity": set(),
     "address": {"errors"},
-    "execution": {"errors", "address"},
+    "execution": {"errors", "address", "encryption"},
     "encryption": {"errors"},
     "vectors": {"errors", "execution", "address", "identity"},
     "embedded": {"errors"},
@@ -36,7 +36,9 @@ MAY_IMPORT["chatapp_db"] = ABOVE
 ONLY_HERE_MIGRATIONS_SEE_TABLES = {"migrations/env.py", "migrations/check.py"}
 SHARED_BY_REPOSITORIES = {
     "__init__", "base", "border", "catalogue", "keyset", "operations", "paging", "passages", "subscriptions",
-    "appending", "inbox", "lifecycle", "queue", "reading", "spoken", "tagging", "transcript",
+    "appending", "delivering", "inbox", "joining", "lifecycle", "queue", "reading", "rotation", "sealing",
+    "spoken", "tagging", "transcript",
+    "agent_reports", "days", "due_days", "outcomes", "rollup", "series", "upserting",
 }  # fmt: skip
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))

@@ -5,10 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping
 from threading import Lock
-from typing import Any, NoReturn, Self, final
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import TYPE_CHECKING, Any, NoReturn, Self, final
 
 from chatapp_db.encryption import keys as configured
 from chatapp_db.encryption.envelope import NONCE_BYTES, Envelope, Stored
@@ -17,6 +14,9 @@ from chatapp_db.encryption.place import Place
 from chatapp_db.encryption.plain_text import decoded, encoded
 from chatapp_db.encryption.secret import Secret
 from chatapp_db.errors import BrokenSeal, InvalidValue, KeyUnavailable, NoEncryptionKey, UnknownKey
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 __all__ = ["KeyRing"]
 
@@ -123,6 +123,8 @@ class KeyRing:
         return Envelope(kid, nonce, self._cipher(kid).encrypt(nonce, plain, place.authenticated()))
 
     def _decrypted(self, envelope: Envelope, place: Place) -> bytes:
+        from cryptography.exceptions import InvalidTag
+
         cipher = self._cipher(envelope.kid)
         try:
             return cipher.decrypt(envelope.nonce, envelope.ct, place.authenticated())
@@ -156,7 +158,7 @@ def _ciphers(keys: Iterable[tuple[str, Key]]) -> dict[str, AESGCM]:
         if raw is None:
             # By its number: where id and key were mixed up, the id is the key.
             raise InvalidValue("keys", f"key {number} is not 32 bytes or their base64")
-        ciphers[as_key_id(kid)] = AESGCM(raw)
+        ciphers[as_key_id(kid)] = _cipher_of(raw)
     return ciphers
 
 
@@ -174,4 +176,11 @@ def _asked(resolve: Resolve, kid: str) -> AESGCM:
     raw = key_bytes(key)
     if raw is None:
         raise KeyUnavailable(kid, "not 32 bytes or their base64")
+    return _cipher_of(raw)
+
+
+def _cipher_of(raw: bytes) -> AESGCM:
+    """Make the cipher of a key; its library is loaded by who has one, not by who imports us."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     return AESGCM(raw)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from threading import Lock
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -11,8 +11,10 @@ from sqlalchemy import PoolProxiedConnection
 
 from chatapp_db.errors import ScopeEnded, ScopeInUse, TransactionRolledBack
 from chatapp_db.execution.entrance import Entrance
+from chatapp_db.execution.exchange import Message
 from chatapp_db.execution.failures import translate
 from chatapp_db.execution.line import Line
+from chatapp_db.execution.scope import Access
 from chatapp_db.execution.statement import Statement
 
 __all__ = ["Carrier", "SingleCalls", "Transaction"]
@@ -24,8 +26,19 @@ T = TypeVar("T")
 class Carrier(Protocol):
     """What a repository asks: run a statement, give its rows."""
 
-    async def fetch(self, statement: Statement[R], parameters: Mapping[str, Any]) -> list[R]:
-        """Run a statement as the scope's role, in its schema and company."""
+    @property
+    def access(self) -> Access:
+        """How the scope entered the database, its keys among it."""
+        ...
+
+    async def fetch(
+        self, statement: Statement[R], parameters: Mapping[str, Any], *, before: Sequence[Message] = ()
+    ) -> list[R]:
+        """Run a statement as the scope's role, in its schema and company.
+
+        What goes ``before`` it is of the same transaction and round trip; a lock taken there holds already
+        when the statement looks at the rows, which no lock of its own would.
+        """
         ...
 
 
@@ -39,18 +52,26 @@ class SingleCalls:
         self._company_id = company_id
         self._platform = platform
 
-    async def fetch(self, statement: Statement[R], parameters: Mapping[str, Any]) -> list[R]:
+    @property
+    def access(self) -> Access:
+        """How the database is entered."""
+        return self._entrance.access
+
+    async def fetch(
+        self, statement: Statement[R], parameters: Mapping[str, Any], *, before: Sequence[Message] = ()
+    ) -> list[R]:
         """Run a statement and commit it.
 
         A write whose connection is lost or whose task is cancelled has an unknown outcome.
         """
-        question = statement.text, statement.bind(parameters)
+        question = statement.message(parameters)
         entrance = self._entrance
         pooled = await entrance.acquire()
         try:
             line = await entrance.line(pooled)
             prologue = line.prologue(platform=self._platform)
-            records = await line.ask(question, prologue.single(self._company_id), prologue.end())
+            entering = [*prologue.single(self._company_id, statement.settings), *before]
+            records = await line.ask(question, entering, prologue.end())
         except BaseException as error:  # noqa: BLE001  # an interrupted call leaves its connection behind too
             await entrance.fail(pooled, error)
         await entrance.wire.release(pooled)
@@ -83,10 +104,17 @@ class Transaction:
             await entrance.fail(pooled, error)
         self._opened = pooled, line
 
-    async def fetch(self, statement: Statement[R], parameters: Mapping[str, Any]) -> list[R]:
+    @property
+    def access(self) -> Access:
+        """How the database is entered."""
+        return self._entrance.access
+
+    async def fetch(
+        self, statement: Statement[R], parameters: Mapping[str, Any], *, before: Sequence[Message] = ()
+    ) -> list[R]:
         """Run a statement in the transaction; after one that failed only ``end`` or a savepoint helps."""
-        question = statement.text, statement.bind(parameters)
-        return statement.rows(await self._alone(lambda line: line.ask(question)))
+        question = statement.message(parameters)
+        return statement.rows(await self._alone(lambda line: line.ask(question, before)))
 
     async def savepoint(self) -> str:
         """Mark a point to come back to."""

@@ -33,25 +33,27 @@ class Guest:
     A statement that fails has aborted the host's transaction, as one of its own would have.
     """
 
-    __slots__ = ("_access", "_company_id", "_session", "_wire")
+    __slots__ = ("_company_id", "_session", "_wire", "access")
 
     def __init__(self, session: Session | AsyncSession, access: Access, company_id: UUID) -> None:
         self._wire = _wire_of(session)
         self._session = session
-        self._access = access
+        self.access = access
         self._company_id = company_id
 
-    async def fetch(self, statement: Statement[R], parameters: Mapping[str, Any]) -> list[R]:
+    async def fetch(
+        self, statement: Statement[R], parameters: Mapping[str, Any], *, before: Sequence[Message] = ()
+    ) -> list[R]:
         """Flush the session, then run a statement in its transaction.
 
         Raises ScopeInUse inside the ``tenant_scope`` of another company.
         """
-        question = statement.text, statement.bind(parameters)
+        question = statement.message(parameters)
         _refuse_other_company(self._session, self._company_id)
         line = await self._board()
         prologue = line.prologue()
         try:
-            entering = [*line.beginning(), *prologue.enter(self._company_id)]
+            entering = [*line.beginning(), *prologue.enter(self._company_id), *before]
             records = await line.ask(question, entering, prologue.leave())
         except psycopg.Error as error:
             raise translate(error) from error
@@ -76,7 +78,7 @@ class Guest:
         driver = pooled.driver_connection
         if not isinstance(driver, psycopg.Connection | psycopg.AsyncConnection):
             raise InvalidValue("session", f"needs psycopg 3, not {type(driver).__module__}")
-        return await line_of(self._wire, pooled, self._access, prepares=False)
+        return await line_of(self._wire, pooled, self.access, prepares=False)
 
     async def _tell(self, line: Line, messages: Sequence[Message]) -> None:
         try:

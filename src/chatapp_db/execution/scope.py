@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 from psycopg import sql
 
+from chatapp_db.encryption import KeyRing
 from chatapp_db.execution.exchange import Message
 
 __all__ = ["DEFAULT_ACCESS", "SCOPED", "VERSION_TABLE", "Access", "Prologue", "RowLevelSecurity"]
@@ -17,6 +18,9 @@ RowLevelSecurity = Literal["require", "warn", "off"]
 SCOPED = "chatapp.company_id"
 """The setting that row-level security reads the company from."""
 
+
+Settings: TypeAlias = tuple[tuple[str, str], ...]
+"""Settings of the server, and their values."""
 
 VERSION_TABLE = "chatapp_db_version"
 """The table that tells an installation of this package, and the revision it is at."""
@@ -29,6 +33,7 @@ class Access:
     ``schema`` None is the one of the connection's search path that was migrated, else its first. A role
     of None is not switched to. ``statement_timeout`` is in seconds. ``set_local`` sends the prologue as
     ``SET LOCAL`` inside a transaction, which is what a Citus coordinator forwards to its workers.
+    ``keys`` seals and opens secrets; without it they can be neither written nor read.
     """
 
     schema: str | None = None
@@ -37,6 +42,7 @@ class Access:
     rls: RowLevelSecurity = "require"
     statement_timeout: float | None = None
     set_local: bool = False
+    keys: KeyRing | None = field(default=None, repr=False)
 
 
 DEFAULT_ACCESS = Access()
@@ -46,7 +52,7 @@ DEFAULT_ACCESS = Access()
 class Prologue:
     """The texts that open a scope as one role in one schema, and close it."""
 
-    __slots__ = ("_begin", "_names", "_set_local", "_single")
+    __slots__ = ("_begin", "_calls", "_names", "_set_local", "_singles")
 
     def __init__(self, access: Access, role: str | None, schema: str) -> None:
         settings = {"search_path": f"{sql.Identifier(schema).as_string()}, pg_temp"}
@@ -57,14 +63,14 @@ class Prologue:
         self._names = [SCOPED, *settings]
         self._set_local = access.set_local
         self._begin = ["BEGIN", *(f"SET LOCAL {name} = {_value(name, settings)}" for name in settings)]
-        calls = [_set(name, sql.Literal(value).as_string()) for name, value in settings.items()]
-        self._single = f"SELECT {', '.join([_set(SCOPED, '$1'), *calls])}"
+        self._calls = [_call(name, value) for name, value in settings.items()]
+        self._singles: dict[Settings, str] = {}
 
-    def single(self, company_id: UUID | None) -> list[Message]:
+    def single(self, company_id: UUID | None, settings: Settings = ()) -> list[Message]:
         """Open a transaction that is one pipeline; the role comes last, since it may forbid the rest."""
         if self._set_local:
             return [(text, ()) for text in self._texts(company_id)]
-        return [(self._single, [str(company_id or "")])]
+        return [(self._set_all(settings), [str(company_id or "")])]
 
     def end(self) -> list[Message]:
         """Close what ``single`` opened; a pipeline without BEGIN ends by itself."""
@@ -77,12 +83,19 @@ class Prologue:
     def enter(self, company_id: UUID) -> list[Message]:
         """Keep what a host's transaction has set, then set ours."""
         keep = (_set(_kept(name), f"coalesce(current_setting('{name}', true), '')") for name in self._names)
-        return [(f"SELECT {', '.join(keep)}", ()), (self._single, [str(company_id)])]
+        return [(f"SELECT {', '.join(keep)}", ()), (self._set_all(), [str(company_id)])]
 
     def leave(self) -> list[Message]:
         """Put a host's transaction back as ``enter`` found it; its own role first, so that it may."""
         back = (_set(name, f"current_setting('{_kept(name)}')") for name in reversed(self._names))
         return [(f"SELECT {', '.join(back)}", ())]
+
+    def _set_all(self, settings: Settings = ()) -> str:
+        text = self._singles.get(settings)
+        if text is None:
+            calls = [_set(SCOPED, "$1"), *(_call(*setting) for setting in settings), *self._calls]
+            text = self._singles[settings] = f"SELECT {', '.join(calls)}"
+        return text
 
     def _texts(self, company_id: UUID | None) -> list[str]:
         return [*self._begin, f"SET LOCAL {SCOPED} = '{company_id or ''}'"]
@@ -90,6 +103,10 @@ class Prologue:
 
 def _set(name: str, value: str) -> str:
     return f"set_config('{name}', {value}, true)"
+
+
+def _call(name: str, value: str) -> str:
+    return _set(name, sql.Literal(value).as_string())
 
 
 def _value(name: str, settings: dict[str, str]) -> str:

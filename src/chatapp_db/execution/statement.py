@@ -24,6 +24,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.visitors import ExternallyTraversible
 
 from chatapp_db.errors import InvalidValue
+from chatapp_db.execution.exchange import Message
 
 __all__ = ["COMPANY", "Returning", "Statement", "company_key", "constant", "scalar", "written"]
 
@@ -53,13 +54,19 @@ class Statement(Generic[R]):
     """A statement ready to run: ``text`` and ``bind()`` go to the driver, ``rows()`` reads what came back.
 
     A table that holds company data must be compared with the company's bind by its own key column;
-    ``across_companies`` lifts that for the platform scope.
+    ``across_companies`` lifts that for the platform scope. ``settings`` are the server's, by name, for when
+    it is a call of its own: in a transaction that goes on they would be everybody's.
     """
 
-    __slots__ = ("_adapters", "_members", "_row", "text")
+    __slots__ = ("_adapters", "_members", "_row", "settings", "text")
 
     def __init__(
-        self, construct: Returning, row: Callable[..., R], *, across_companies: bool = False
+        self,
+        construct: Returning,
+        row: Callable[..., R],
+        *,
+        across_companies: bool = False,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         compiled = construct.compile(dialect=_DIALECT)
         if not isinstance(compiled, SQLCompiler) or not isinstance(construct, sa.ClauseElement):
@@ -70,6 +77,7 @@ class Statement(Generic[R]):
         columns = list(construct.exported_columns)
         _refuse_other_shape(columns, row)
         self.text = compiled.string
+        self.settings = tuple((settings or {}).items())
         types = {name: bind.type for name, bind in _named_binds(compiled)}
         self._adapters = {name: _adapter(name, types[name]) for name in compiled.positiontup or ()}
         self._members = tuple(
@@ -88,6 +96,10 @@ class Statement(Generic[R]):
             names = sorted(parameters.keys() ^ self._adapters.keys())
             raise TypeError(f"parameters do not fit the statement: {', '.join(names)}")
         return [adapt(parameters[name]) for name, adapt in self._adapters.items()]
+
+    def message(self, parameters: Mapping[str, Any]) -> Message:
+        """Give what is sent: the text, and what ``bind`` makes of the parameters."""
+        return self.text, self.bind(parameters)
 
     def rows(self, records: Sequence[Sequence[Any]]) -> list[R]:
         """Build a row from each record; an enum label this release does not know stays a plain str."""

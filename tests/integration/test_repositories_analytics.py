@@ -10,9 +10,11 @@ import psycopg
 import pytest
 
 from chatapp_db.errors import InvalidValue, NotFound
-from chatapp_db.repositories.analytics import _rollup
+from chatapp_db.repositories.due_days import rollup_due
+from chatapp_db.repositories.rollup import rollup
 from chatapp_db.schema import MessageRole, ResolutionType
-from tests.rows import new_agent, new_company, new_conversation, new_customer
+from tests.past import Past
+from tests.rows import new_agent, new_company, new_conversation
 
 DAY = date(2026, 3, 8)  # in New York the clocks go forward: 23 hours, from 05:00 to 04:00 UTC
 STARTS = datetime(2026, 3, 8, 5, tzinfo=UTC)
@@ -21,53 +23,8 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-def raw(database_url):
-    """The database as its superuser: the past cannot be written through the repositories."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
-
-
-class Past:
-    """A company in New York whose conversations lie in the past."""
-
-    def __init__(self, db, raw, company_id, agent_id, customer_id):
-        self.db, self.raw, self.id = db, raw, company_id
-        self.people = {"agent_id": agent_id, "customer_id": customer_id}
-
-    async def conversation(self, started_at, **moments):
-        conversation_id = await new_conversation(self.db, self.id, **self.people)
-        values = {"started_at": started_at, "last_message_at": started_at, **moments}
-        assignments = ", ".join(f"{name} = %s" for name in values)
-        self.raw.execute(
-            f"UPDATE chatapp_conversations SET {assignments} WHERE id = %s",
-            [*values.values(), conversation_id],
-        )
-        return conversation_id
-
-    def message(self, conversation_id, at, *, tokens=0, is_private=False):
-        self.raw.execute(
-            "INSERT INTO chatapp_messages"
-            " (company_id, conversation_id, role, content, created_at, tokens_used, is_private)"
-            " VALUES (%s, %s, 'user', 'Hi', %s, %s, %s)",
-            [self.id, conversation_id, at, tokens, is_private],
-        )
-        self.raw.execute(
-            "UPDATE chatapp_conversations SET last_message_at = %s WHERE id = %s AND NOT %s",
-            [at, conversation_id, is_private],
-        )
-
-    async def rollup(self, day=DAY):
-        return await self.db.company(self.id).daily_analytics.rollup(day)
-
-
-@pytest.fixture
 def past(db, raw, runner):
-    async def make():
-        company_id = await new_company(db)
-        raw.execute("UPDATE chatapp_companies SET timezone = 'America/New_York'")
-        return Past(db, raw, company_id, await new_agent(db, company_id), await new_customer(db, company_id))
-
-    return runner.run(make())
+    return runner.run(Past.new(db, raw, "America/New_York"))
 
 
 async def test_a_note_on_a_conversation_is_added_to(db):
@@ -122,7 +79,7 @@ async def test_a_day_counts_the_conversations_that_started_on_it(past):
         first_response_at=ENDS + timedelta(seconds=20),
     )
     await past.conversation(ENDS)
-    day = await past.rollup()
+    day = await past.rollup(DAY)
     counted = (day.conversations_total, day.conversations_resolved, day.conversations_escalated)
     assert counted == (2, 1, 1)
     assert (day.response_time_sum, day.response_time_count, day.avg_response_time) == (31, 2, 16)
@@ -134,7 +91,7 @@ async def test_a_day_knows_how_satisfied_customers_were(past):
         await notes.record(await past.conversation(STARTS), satisfaction_score=score)
     await notes.record(await past.conversation(STARTS), escalated=True)
     await notes.record(await past.conversation(ENDS), satisfaction_score=1)
-    day = await past.rollup()
+    day = await past.rollup(DAY)
     assert (day.satisfaction_sum, day.satisfaction_count) == (13, 3)
     assert day.avg_satisfaction == Decimal("4.33")
 
@@ -144,7 +101,7 @@ async def test_a_day_counts_the_messages_written_on_it_in_older_conversations_to
     for at, tokens in ((STARTS - SECOND, 1), (STARTS, 10), (ENDS - SECOND, 100), (ENDS, 1000)):
         past.message(old, at, tokens=tokens)
     past.message(old, STARTS, tokens=7, is_private=True)
-    day = await past.rollup()
+    day = await past.rollup(DAY)
     assert (day.conversations_total, day.messages_total, day.tokens_used) == (0, 2, 110)
 
 
@@ -152,7 +109,7 @@ async def test_a_day_counts_the_messages_written_on_it_in_older_conversations_to
 async def test_messages_count_whatever_became_of_their_conversation(past, status):
     resolved_at = ENDS if status == "resolved" else None
     past.message(await past.conversation(STARTS, status=status, resolved_at=resolved_at), STARTS)
-    assert (await past.rollup()).messages_total == 1
+    assert (await past.rollup(DAY)).messages_total == 1
 
 
 async def test_each_message_counts_on_exactly_one_day(past):
@@ -169,28 +126,28 @@ async def test_a_message_of_a_long_transaction_counts_although_its_conversation_
     conversation_id = await past.conversation(STARTS)
     past.message(conversation_id, STARTS)
     past.raw.execute("UPDATE chatapp_conversations SET last_message_at = %s", [STARTS - timedelta(hours=20)])
-    assert (await past.rollup()).messages_total == 1
+    assert (await past.rollup(DAY)).messages_total == 1
 
 
 async def test_rolling_up_again_changes_nothing_or_brings_the_day_up_to_date(past):
     await past.conversation(STARTS)
-    first = await past.rollup()
-    assert await past.rollup() == first
+    first = await past.rollup(DAY)
+    assert await past.rollup(DAY) == first
     past.message(await past.conversation(STARTS), STARTS, tokens=5)
-    again = await past.rollup()
+    again = await past.rollup(DAY)
     assert (again.id, again.conversations_total, again.tokens_used) == (first.id, 2, 5)
     assert await past.db.company(past.id).daily_analytics.count() == 1
 
 
 async def test_a_day_without_anything_is_a_row_of_zeros(past):
-    day = await past.rollup()
+    day = await past.rollup(DAY)
     assert (day.conversations_total, day.messages_total, day.tokens_used) == (0, 0, 0)
     assert (day.avg_response_time, day.avg_satisfaction) == (None, None)
 
 
 async def test_a_day_holds_nothing_of_another_company(past):
     past.message(await past.conversation(STARTS), STARTS, tokens=5)
-    await past.rollup()
+    await past.rollup(DAY)
     other = past.db.company(await new_company(past.db)).daily_analytics
     day = await other.rollup(DAY)
     assert (day.conversations_total, day.messages_total) == (0, 0)
@@ -231,13 +188,42 @@ async def test_what_is_no_day_is_refused(db, day):
             await call(day)
 
 
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("Europe/Berlin", date(2026, 3, 29), datetime(2026, 3, 28, 23, tzinfo=UTC), 23),
+        ("Europe/Berlin", date(2026, 10, 25), datetime(2026, 10, 24, 22, tzinfo=UTC), 25),
+        # No midnight: the clocks go from 24:00 to 01:00.
+        ("America/Havana", date(2026, 3, 8), datetime(2026, 3, 8, 5, tzinfo=UTC), 23),
+        ("Asia/Beirut", date(2026, 3, 29), datetime(2026, 3, 28, 22, tzinfo=UTC), 23),
+        # Two midnights: at 01:00 the clocks go back to the first.
+        ("America/Havana", date(2026, 11, 1), datetime(2026, 11, 1, 4, tzinfo=UTC), 25),
+        # The day before ends twice: at 24:00 the clocks go back to 23:00.
+        ("Asia/Beirut", date(2026, 10, 24), datetime(2026, 10, 23, 21, tzinfo=UTC), 25),
+        ("Asia/Beirut", date(2026, 10, 25), datetime(2026, 10, 24, 22, tzinfo=UTC), 24),
+        ("Australia/Lord_Howe", date(2026, 4, 5), datetime(2026, 4, 4, 13, tzinfo=UTC), 24.5),
+    ],
+)
+async def test_a_day_lasts_as_long_as_the_clocks_say(db, raw, case):
+    zone, day, begins, hours = case
+    past = await Past.new(db, raw, zone)
+    ends = begins + timedelta(hours=hours)
+    instant = timedelta(microseconds=1)
+    for moment in (begins - instant, begins, ends - instant, ends):
+        past.message(await past.conversation(moment), moment)
+    days = [await past.rollup(day + timedelta(days=n)) for n in (-1, 0, 1)]
+    assert [one.conversations_total for one in days] == [1, 2, 1]
+    assert [one.messages_total for one in days] == [1, 2, 1]
+
+
 @pytest.mark.parametrize("day", [date.min, date.max])
 async def test_the_ends_of_the_calendar_are_days_too(past, day):
     assert (await past.rollup(day)).date == day
 
 
-@pytest.mark.slow
-def test_a_roll_up_reads_by_index_what_the_day_needs(raw):
+@pytest.fixture
+def big(raw):
+    """A company with months of conversations, one every ten minutes until the end of the day."""
     company_id = uuid4()
     raw.execute("SET session_replication_role = replica")
     raw.execute(
@@ -257,17 +243,26 @@ def test_a_roll_up_reads_by_index_what_the_day_needs(raw):
         " SELECT company_id, id, 'user', 'Hi', started_at FROM chatapp_conversations, generate_series(1, 20)"
     )
     raw.execute("ANALYZE chatapp_conversations, chatapp_messages")
-    raw.execute("SET ROLE chatapp_app")
-    raw.execute("SELECT set_config('chatapp.company_id', %s, false)", [str(company_id)])
-    statement = _rollup()
-    bound = statement.bind({"company_id": company_id, "date": DAY, "new_id": uuid4()})
+    return company_id
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", ["chatapp_app", "chatapp_platform"])
+def test_a_roll_up_reads_by_index_what_the_day_needs(raw, big, role):
+    raw.execute(f"SET ROLE {role}")
+    raw.execute("SELECT set_config('chatapp.company_id', %s, false)", [str(big)])
+    statement, given = {
+        "chatapp_app": (rollup(), {"company_id": big, "date": DAY}),
+        "chatapp_platform": (rollup_due(), {"now": ENDS, "days": 1}),
+    }[role]
+    bound = statement.bind({**given, "new_id": uuid4()})
     explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.text}"
     nodes = list(scans(psycopg.RawCursor(raw).execute(explain, bound).fetchone()[0][0]["Plan"]))
     for table, most in {"chatapp_conversations": 1000, "chatapp_messages": 5000}.items():
         of_table = [node for node in nodes if node.get("Relation Name") == table]
         assert of_table
         assert "Seq Scan" not in {node["Node Type"] for node in of_table}
-        assert max(map(rows_read, of_table)) < most
+        assert 100 < max(map(rows_read, of_table)) < most
 
 
 def rows_read(scan):

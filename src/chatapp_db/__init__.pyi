@@ -77,11 +77,20 @@ from chatapp_db.migrations import (
     status as status,
     verify as verify,
 )
+from chatapp_db.repositories.agent_reports import (
+    AgentReport as AgentReport,
+)
+from chatapp_db.repositories.delivering import (
+    back_off as back_off,
+)
 from chatapp_db.repositories.inbox import (
     InboxCounts as InboxCounts,
     InboxItem as InboxItem,
     InboxSort as InboxSort,
     InboxView as InboxView,
+)
+from chatapp_db.repositories.invitations import (
+    company_of_invitation as company_of_invitation,
 )
 from chatapp_db.repositories.messages import (
     NewMessage as NewMessage,
@@ -91,6 +100,16 @@ from chatapp_db.repositories.paging import (
 )
 from chatapp_db.repositories.reading import (
     Side as Side,
+)
+from chatapp_db.repositories.rotation import (
+    KeyRotation as KeyRotation,
+    UnopenedSecret as UnopenedSecret,
+)
+from chatapp_db.repositories.series import (
+    AnalyticsMetric as AnalyticsMetric,
+    AnalyticsPeriod as AnalyticsPeriod,
+    AnalyticsSummary as AnalyticsSummary,
+    SeriesPoint as SeriesPoint,
 )
 from chatapp_db.repositories.subscriptions import (
     CompanyUsage as CompanyUsage,

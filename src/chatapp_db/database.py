@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import to_thread
+from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
 from os import PathLike
@@ -16,15 +17,20 @@ from typing_extensions import Unpack
 
 from chatapp_db.address import SecretLike, engine_url
 from chatapp_db.embedded import EmbeddedServer
+from chatapp_db.encryption import KeyRing
 from chatapp_db.execution.carriers import SingleCalls, Transaction
 from chatapp_db.execution.entrance import Entrance
+from chatapp_db.execution.operation import finish
 from chatapp_db.execution.pool import PoolSettings, adopted, async_engine, blocking_engine
 from chatapp_db.execution.scope import Access, RowLevelSecurity
 from chatapp_db.execution.wire import ASYNCIO, BLOCKING
 from chatapp_db.repositories.audit import AsyncPlatformAuditRepository, PlatformAuditRepository
 from chatapp_db.repositories.border import as_company_id
+from chatapp_db.repositories.invitations import company_of_invitation
+from chatapp_db.repositories.rotation import KeyRotation, rotate_keys
+from chatapp_db.repositories.sealing import key_ring
 from chatapp_db.repositories.widget import company_of
-from chatapp_db.rows import AuditLogValues, WidgetSettingsRow
+from chatapp_db.rows import AuditLogValues, UserRow, WidgetSettingsRow
 from chatapp_db.schema.payloads import AuditValues
 from chatapp_db.scopes import (
     AsyncCompanyScope,
@@ -41,7 +47,7 @@ __all__ = ["AsyncDatabase", "Database", "DatabaseSettings"]
 
 
 class AccessSettings(TypedDict, total=False):
-    """How scopes enter the database; ``statement_timeout`` is in seconds.
+    """How scopes enter the database; ``statement_timeout`` is in seconds, ``keys`` seals and opens secrets.
 
     ``rls`` says what happens where the login may not take ``app_role`` and row-level security would not
     bind it: ``require`` refuses, ``warn`` warns, ``off`` switches no role at all and is for tests.
@@ -52,6 +58,7 @@ class AccessSettings(TypedDict, total=False):
     platform_role: str | None
     rls: RowLevelSecurity
     statement_timeout: float | None
+    keys: KeyRing | None
 
 
 class DatabaseSettings(AccessSettings, PoolSettings, total=False):
@@ -109,6 +116,13 @@ class Database:
         """
         return self.company(company_of(public_key)).widget.by_public_key(public_key, origin)
 
+    def accept_invitation(self, token: str, *, email: str, name: str) -> UserRow:
+        """Let somebody join the company that invited them, whose token they bring and know no company.
+
+        Raises NotFound where it cannot be accepted, Conflict where no seat is free, InvalidValue.
+        """
+        return self.company(company_of_invitation(token)).invitations.accept(token, email, name)
+
     def platform(self, reason: str, *, staff_id: UUID | None = None) -> OpenScope[Platform]:
         """Open one transaction across companies; that it was opened, and why, is in the audit trail first.
 
@@ -118,6 +132,19 @@ class Database:
         record = partial(PlatformAuditRepository(entry).record, **_entry(reason, staff_id))
         transaction = Transaction(self._entrance, None, platform=True)
         return OpenScope(transaction, Platform(transaction, None), record)
+
+    def rotate_keys(
+        self, *, staff_id: UUID | None = None, tell: Callable[[KeyRotation], object] | None = None
+    ) -> KeyRotation:
+        """Seal the secrets of all companies with the primary key, in batches that are committed each.
+
+        Run it again after an interruption. ``tell`` is called with how far it is. That it ran is in the
+        audit trail first. Raises NoEncryptionKey, KeyUnavailable.
+        """
+        carrier = SingleCalls(self._entrance, None, platform=True)
+        key_ring(carrier)
+        PlatformAuditRepository(carrier).record(**_entry("rotate keys", staff_id))
+        return finish(rotate_keys(carrier, tell))
 
     def close(self) -> None:
         """Close the connections; those of a service's own Engine are its own matter."""
@@ -190,6 +217,13 @@ class AsyncDatabase:
         """
         return await self.company(company_of(public_key)).widget.by_public_key(public_key, origin)
 
+    async def accept_invitation(self, token: str, *, email: str, name: str) -> UserRow:
+        """Let somebody join the company that invited them, whose token they bring and know no company.
+
+        Raises NotFound where it cannot be accepted, Conflict where no seat is free, InvalidValue.
+        """
+        return await self.company(company_of_invitation(token)).invitations.accept(token, email, name)
+
     def platform(self, reason: str, *, staff_id: UUID | None = None) -> AsyncOpenScope[AsyncPlatform]:
         """Open one transaction across companies; that it was opened, and why, is in the audit trail first.
 
@@ -199,6 +233,19 @@ class AsyncDatabase:
         record = partial(AsyncPlatformAuditRepository(entry).record, **_entry(reason, staff_id))
         transaction = Transaction(self._entrance, None, platform=True)
         return AsyncOpenScope(transaction, AsyncPlatform(transaction, None), record)
+
+    async def rotate_keys(
+        self, *, staff_id: UUID | None = None, tell: Callable[[KeyRotation], object] | None = None
+    ) -> KeyRotation:
+        """Seal the secrets of all companies with the primary key, in batches that are committed each.
+
+        Run it again after an interruption. ``tell`` is called with how far it is. That it ran is in the
+        audit trail first. Raises NoEncryptionKey, KeyUnavailable.
+        """
+        carrier = SingleCalls(self._entrance, None, platform=True)
+        key_ring(carrier)
+        await AsyncPlatformAuditRepository(carrier).record(**_entry("rotate keys", staff_id))
+        return await rotate_keys(carrier, tell)
 
     async def close(self) -> None:
         """Close the connections; those of a service's own AsyncEngine are its own matter."""

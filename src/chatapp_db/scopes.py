@@ -12,12 +12,13 @@ from chatapp_db.execution.carriers import Carrier, Transaction
 from chatapp_db.execution.operation import finish
 from chatapp_db.repositories import (
     agents,
-    analytics,
     audit,
     canned_responses,
     companies,
+    conversation_analytics,
     conversations,
     customers,
+    daily_analytics,
     integrations,
     invitations,
     knowledge,
@@ -160,10 +161,10 @@ class CompanyScope(_Scope):
     audit = _repository(audit.AuditRepository)
     canned_responses = _repository(canned_responses.CannedResponseRepository)
     company = _repository(companies.CompanyRepository)
-    conversation_analytics = _repository(analytics.ConversationAnalyticsRepository)
+    conversation_analytics = _repository(conversation_analytics.ConversationAnalyticsRepository)
     conversations = _repository(conversations.ConversationRepository)
     customers = _repository(customers.CustomerRepository)
-    daily_analytics = _repository(analytics.DailyAnalyticsRepository)
+    daily_analytics = _repository(daily_analytics.DailyAnalyticsRepository)
     integrations = _repository(integrations.IntegrationRepository)
     invitations = _repository(invitations.InvitationRepository)
     knowledge = _repository(knowledge.KnowledgeRepository)
@@ -183,10 +184,10 @@ class AsyncCompanyScope(_Scope):
     audit = _repository(audit.AsyncAuditRepository)
     canned_responses = _repository(canned_responses.AsyncCannedResponseRepository)
     company = _repository(companies.AsyncCompanyRepository)
-    conversation_analytics = _repository(analytics.AsyncConversationAnalyticsRepository)
+    conversation_analytics = _repository(conversation_analytics.AsyncConversationAnalyticsRepository)
     conversations = _repository(conversations.AsyncConversationRepository)
     customers = _repository(customers.AsyncCustomerRepository)
-    daily_analytics = _repository(analytics.AsyncDailyAnalyticsRepository)
+    daily_analytics = _repository(daily_analytics.AsyncDailyAnalyticsRepository)
     integrations = _repository(integrations.AsyncIntegrationRepository)
     invitations = _repository(invitations.AsyncInvitationRepository)
     knowledge = _repository(knowledge.AsyncKnowledgeRepository)
@@ -212,6 +213,8 @@ class Platform(_Savepoints, _Scope):
 
     audit = _repository(audit.PlatformAuditRepository)
     companies = _repository(companies.PlatformCompanyRepository)
+    daily_analytics = _repository(daily_analytics.PlatformDailyAnalyticsRepository)
+    invitations = _repository(invitations.PlatformInvitationRepository)
     packages = _repository(packages.PlatformPackageRepository)
     plans = _repository(plans.PlatformPlanRepository)
     users = _repository(users.PlatformUserRepository)
@@ -222,6 +225,8 @@ class AsyncPlatform(_AsyncSavepoints, _Scope):
 
     audit = _repository(audit.AsyncPlatformAuditRepository)
     companies = _repository(companies.AsyncPlatformCompanyRepository)
+    daily_analytics = _repository(daily_analytics.AsyncPlatformDailyAnalyticsRepository)
+    invitations = _repository(invitations.AsyncPlatformInvitationRepository)
     packages = _repository(packages.AsyncPlatformPackageRepository)
     plans = _repository(plans.AsyncPlatformPlanRepository)
     users = _repository(users.AsyncPlatformUserRepository)

@@ -24,7 +24,7 @@ from chatapp_db.errors import Conflict, InvalidValue, TransactionRolledBack
 from chatapp_db.execution.operation import finish
 from chatapp_db.execution.statement import Statement, scalar
 from tests.isolation.calling import REPOSITORIES, Caller, probes
-from tests.isolation.population import fingerprint, populate
+from tests.isolation.population import KEYS, fingerprint, populate
 
 CALLS = 1_000
 CLIENTS = 12
@@ -57,7 +57,7 @@ async def run(scope: Any, statement: Statement[Any], **parameters: Any) -> list[
 @pytest.mark.slow
 async def test_their_rows_are_as_good_as_none(world, pgbouncer_url, database_url):
     populations = populate(database_url)
-    caller = Caller(world.open(pgbouncer_url), populations)
+    caller = Caller(world.open(pgbouncer_url, keys=KEYS), populations)
     before = fingerprint(database_url, populations.theirs.id)
     every = [probe for repository in REPOSITORIES for probe in probes(repository)]
     for probe in every:

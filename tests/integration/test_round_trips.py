@@ -12,7 +12,7 @@ import pytest
 
 from chatapp_db.errors import Conflict
 from tests.isolation.calling import REPOSITORIES, Caller, Probe, probes
-from tests.isolation.population import Populations, populate
+from tests.isolation.population import KEYS, Populations, populate
 from tests.rows import new_company, new_conversation, new_customer
 from tests.server import Server
 from tests.wire import RoundTrips, round_trips
@@ -124,7 +124,7 @@ SELECT company_id, agent_id, customer_id, '{old}' FROM chatapp_conversations, ge
 
 
 def one_connection(world, url: str) -> Awaited:
-    return world.open(url, pool_size=1, max_overflow=0)
+    return world.open(url, pool_size=1, max_overflow=0, keys=KEYS)
 
 
 async def settle(db: Awaited, company_id: UUID, trips: RoundTrips) -> None:

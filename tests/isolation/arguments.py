@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 import typing_extensions
 
+from chatapp_db.encryption.tokens import CompanyToken
 from chatapp_db.schema import UserRole
 from tests.isolation.methods import Method, Parameter
 from tests.isolation.population import DAY, NOON, Population
@@ -49,6 +50,7 @@ REFERENCES = {
     "created_by": "chatapp_users",
     "customer_id": "chatapp_customers",
     "default_agent_id": "chatapp_agents",
+    "invited_by": "chatapp_users",
     "keep": "chatapp_customers",
     "lose": "chatapp_customers",
     "package_id": "chatapp_agent_packages",
@@ -68,16 +70,17 @@ KEYS = {
     "shortcut",
     "slug",
     "tag",
+    "token",
 }
 """Arguments by which a row is found or refused, although they are no ids."""
 
-BESIDE = {"content_hash": "agent_id"}
-"""Keys that are unique only together with another argument."""
+BESIDE = {"content_hash": "agent_id", "token": "email", "email": "token"}
+"""Keys that find a row only together with another argument."""
 
 ONE_OF = {"before", "after", "around", "cursor"}
 """Arguments of which a method takes one."""
 
-OF_NO_ROW = {"resource_id", "staff_id"}
+OF_NO_ROW = {"event_id", "resource_id", "staff_id"}
 """Ids that are written down and never looked up."""
 
 WITHIN_JSON = {"default_agent_id"}
@@ -89,23 +92,28 @@ SEARCHED = {"term", "query"}
 _BY_NAME: dict[str, Any] = {
     "ai_messages_count": 0,
     "chunks": [{"content": "said by us"}],
+    "events": ["said by us"],
     "human_messages_count": 0,
     "idle_before": NOON + dt.timedelta(days=36_500),
     "ip_address": "10.0.0.9",
     "limit": 25,
     "messages": [{"role": "user", "content": "said by us"}],
     "moment": NOON + dt.timedelta(days=36_500),
+    "overlap": dt.timedelta(0),
     "query": "content",
     "script_url": "https://example.com/widget.js",
     "term": "e",
     "timezone": "Europe/Paris",
     "until": NOON + dt.timedelta(days=1),
+    "url": "https://example.com/hooks",
 }
 _BY_TYPE: dict[type, list[Any]] = {
     UserRole: [UserRole.SUPPORT_AGENT, UserRole.COMPANY_ADMIN],
     str: ["said by us"],
     bool: [True, False],
     int: [1],
+    bytes: [b"{}"],
+    dt.timedelta: [dt.timedelta(days=1)],
     dt.datetime: [NOON],
     dt.date: [DAY],
     list: [[]],
@@ -164,7 +172,8 @@ def value_of(slot: Slot, row: Mapping[str, Any]) -> Any:
         return next(iter(row["tags"]), None)
     if slot.name in SEARCHED:
         return next((value.split()[0] for value in row.values() if type(value) is str and value), None)
-    return row["id" if slot.is_id else slot.name]
+    # Who was invited knows the token, which is in no row that is given out.
+    return row.get(slot.name) if slot.name == "token" else row["id" if slot.is_id else slot.name]
 
 
 def value_in(population: Population, shared: Population, method: Method, slot: Slot) -> Any:
@@ -181,6 +190,8 @@ def value_of_nobody(slot: Slot) -> Any:
     """Give a value that is in no row."""
     if slot.is_id:
         return str(uuid4()) if slot.name in WITHIN_JSON else uuid4()
+    if slot.name == "token":
+        return CompanyToken("token").issue(uuid4())
     word = f"nobody{secrets.token_hex(6)}"
     return f"{word}@example.com" if slot.name == "email" else word
 

@@ -109,7 +109,8 @@ class Caller:
             if slot in probe.targets and slot.name != "cursor":
                 arguments[slot.name] = self._value(probe.method, slot, whose)
             elif slot.parameter.required or slot.name in beside:
-                arguments[slot.name] = self._value(probe.method, slot, self.ours if slot.is_id else None)
+                is_ours = slot.is_id or slot.name in beside
+                arguments[slot.name] = self._value(probe.method, slot, self.ours if is_ours else None)
         if any(slot.name == "cursor" for slot in probe.targets):
             arguments["cursor"] = await self._cursor(probe.method, arguments, whose)
         return arguments

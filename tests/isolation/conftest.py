@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.isolation.calling import Caller
-from tests.isolation.population import Populations, populate
+from tests.isolation.population import KEYS, Populations, populate
 from tests.server import Server
 
 
@@ -49,5 +49,5 @@ def untouched_url(server: Server, filled: _Filled) -> Generator[str]:
 def caller(request, world, login_url, database_url, populations):
     """Once as a service does it, once as superuser: below no policy, as nobody's role."""
     if request.param == "every wall":
-        return Caller(world.open(login_url("service")), populations)
-    return Caller(world.open(database_url, rls="off"), populations)
+        return Caller(world.open(login_url("service"), keys=KEYS), populations)
+    return Caller(world.open(database_url, rls="off", keys=KEYS), populations)

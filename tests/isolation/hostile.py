@@ -147,6 +147,8 @@ _BY_TYPE: dict[type, Sequence[Any]] = {
         SECRET,
         COLUMN,
     ),
+    bytes: (SECRET, 7, True, [SECRET], bytearray(SECRET.encode()), COLUMN),
+    dt.timedelta: (dt.timedelta(-1), dt.timedelta.max, 7, 1.5, SECRET, COLUMN),
     dt.date: (NOON, NOON.replace(tzinfo=None), "2026-01-01", 0, SECRET, COLUMN),
     enum.Enum: (Stranger.LABEL, Stranger, "", SECRET, 1, True, [SECRET], COLUMN),
 }
@@ -195,6 +197,8 @@ def hostile_values(parameter: Parameter, good: Any) -> Iterator[Any]:
 def _of_kind(kind: Any, good: Any) -> Iterator[Any]:
     if typing_extensions.is_typeddict(kind):
         yield from _of_payload(kind) if _is_payload(kind) else _of_record(kind, good)
+    elif get_origin(kind) is dict:
+        yield from _of_payload(kind)
     elif get_origin(kind) in {list, Sequence}:
         yield from _of_list(*get_args(kind), good)
     elif issubclass(kind, enum.Enum):
@@ -228,7 +232,7 @@ def _of_payload(kind: Any) -> Iterator[Any]:
     yield from ([], (), "", SECRET, 0, 7, False, COLUMN, [{}], {1: SECRET}, _knot())
     yield from ({"any": leaf} for leaf in LOST_IN_JSON)
     yield from ({"any": [1, {SECRET: leaf}]} for leaf in LOST_IN_JSON)
-    yield from ({name: COLUMN} for name in kind.__annotations__)
+    yield from ({name: COLUMN} for name in getattr(kind, "__annotations__", ()))
 
 
 def _knot() -> Any:

@@ -12,7 +12,7 @@ from uuid import UUID
 from chatapp_db.errors import ChatAppDbError, InvalidCursor, InvalidValue
 
 _TIME = re.compile(r"datetime\.datetime\((?:[^()]|\([^()]*\))*\)")
-_KEY = re.compile(r"public_key='[^']*'")
+_KEY = re.compile(r"(?:public_key|token_hash|secret)='[^']*'|config=\{[^}]*\}|'webhook-[a-z]+': '[^']*'")
 _CURSOR = re.compile(r"(?<=_cursor=)'([^']*)'")
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

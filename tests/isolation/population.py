@@ -13,12 +13,18 @@ import psycopg
 import sqlalchemy as sa
 
 from chatapp_db.address import engine_url
+from chatapp_db.encryption import KeyRing, Place
+from chatapp_db.encryption.signing_secrets import SigningSecrets
+from chatapp_db.encryption.tokens import CompanyToken, digest
 from chatapp_db.schema import UserRole, metadata
 
 ROWS = 3
 DAY = dt.date(2026, 1, 1)
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 """When everything happened: the day that a roll-up is asked for."""
+
+KEYS = KeyRing({"isolation": secrets.token_bytes(32)})
+"""Both companies' secrets are sealed with one key: the place alone tells them apart."""
 
 TABLES = {table.name: table for table in metadata.sorted_tables}
 OWNED = {name: table for name, table in TABLES.items() if table.info["company_key"]}
@@ -108,8 +114,25 @@ def _insert(
         for column in table.columns
         if (value := _value(column, owner, shared, place)) is not None
     }
+    known = _keep_secret(table, values, owner.mark)
     row = connection.execute(sa.insert(table).values(values).returning(*table.columns)).mappings().one()
-    return dict(row)
+    return {**row, **known}
+
+
+def _keep_secret(table: sa.Table, values: dict[str, Any], mark: str) -> dict[str, str]:
+    """Seal what a table keeps sealed, and give what only its owner knows."""
+    match table.name:
+        case "chatapp_team_invitations":
+            token = CompanyToken("token").issue(values["company_id"])
+            values["token_hash"] = digest(token)
+            return {"token": token}
+        case "chatapp_integrations":
+            place = Place(table.name, "config", values["company_id"], values["id"])
+            values["config"] = KEYS.seal({"token": mark}, place).document()
+        case "chatapp_webhooks":
+            place = Place(table.name, "secret", values["company_id"], values["id"])
+            values["secret"] = KEYS.seal(SigningSecrets.issue().document(), place).text()
+    return {}
 
 
 def _value(column: sa.Column[Any], owner: Population, shared: Population, place: int) -> Any:
@@ -122,6 +145,8 @@ def _value(column: sa.Column[Any], owner: Population, shared: Population, place:
     if target is not None:
         rows = owner.rows.get(target) or shared.rows[target]
         return rows[place if _one_for_each(column) else 0]["id"]
+    if f"{column.table.name}.{column.key}" in _BY_COLUMN:
+        return _BY_COLUMN[f"{column.table.name}.{column.key}"](owner.mark, place)
     if column.key in _BY_NAME:
         return _BY_NAME[column.key](owner.mark, place)
     return _by_type(column, owner.mark, place)
@@ -152,12 +177,15 @@ def _first(kind: type[enum.Enum] | None) -> enum.Enum:
     return next(iter(kind))
 
 
+_BY_COLUMN = {
+    # Who was invited is nobody yet.
+    "chatapp_team_invitations.email": lambda mark, place: f"{mark}.invited.{place}@example.com",
+}
 _BY_NAME = {
     "created_at": lambda mark, place: NOON + dt.timedelta(seconds=place),
     "started_at": lambda mark, place: NOON,
     "email": lambda mark, place: f"{mark}.{place}@example.com",
     "slug": lambda mark, place: f"{mark}-{place}",
-    "token_hash": lambda mark, place: secrets.token_hex(32),
     "tokens_used": lambda mark, place: 7,
     "currency": lambda mark, place: "EUR",
     "timezone": lambda mark, place: "UTC",
@@ -166,9 +194,10 @@ _BY_NAME = {
     # The first and the last canned response are the team's, the other a person's own.
     "is_team": lambda mark, place: place != 1,
     "ip_address": lambda mark, place: "10.0.0.1",
-    # A secret has the shape of an envelope, which no mark has.
-    "config": lambda mark, place: {},
+    # Sealed when the row is known.
+    "config": lambda mark, place: None,
     "secret": lambda mark, place: None,
+    "token_hash": lambda mark, place: None,
 }
 
 

@@ -36,7 +36,7 @@ from tests.isolation.hostile import (
     takes_any_keyword,
 )
 from tests.isolation.methods import Method, methods, repositories
-from tests.isolation.population import Population
+from tests.isolation.population import KEYS, Population
 from tests.isolation.strategies import JSON, LOSSY_JSON, UNSTORABLE_TEXTS
 from tests.worlds import Awaited
 
@@ -62,7 +62,7 @@ class Wire:
 
 @pytest.fixture
 def wire(world, login_url, tmp_path, populations):
-    db = world.open(login_url("service"), pool_size=1, max_overflow=0)
+    db = world.open(login_url("service"), pool_size=1, max_overflow=0, keys=KEYS)
     trace = (tmp_path / "wire").open("wb")
     engine = db.unwrap().engine
 

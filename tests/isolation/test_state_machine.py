@@ -13,6 +13,7 @@ from chatapp_db.execution.carriers import SingleCalls, Transaction
 from chatapp_db.execution.statement import Statement
 from tests.isolation.drawing import calls_of, plain_calls_of
 from tests.isolation.machine import METHODS, Company, Covered, How, Stage
+from tests.isolation.population import KEYS
 
 WORLDS = ["blocking", "asyncio"]
 WALLS = ["every wall", "predicates alone", "policies alone"]
@@ -53,8 +54,8 @@ def stage(server, filled, runner, monkeypatch):
 
         def opened(world, url):
             if as_superuser:
-                return world.open(url, rls="off")
-            return world.open(server.login_url("service", url))
+                return world.open(url, rls="off", keys=KEYS)
+            return world.open(server.login_url("service", url), keys=KEYS)
 
         return Stage(runner, world, filled.populations, lambda: server.database(filled.name), opened)
 
@@ -64,8 +65,8 @@ def stage(server, filled, runner, monkeypatch):
 def without_predicates(fetch):
     """Take the comparison with the company out of every statement; what is inserted keeps its company."""
 
-    async def bare(self, statement, parameters):
-        return await fetch(self, unowned(statement), parameters)
+    async def bare(self, statement, parameters, **more):
+        return await fetch(self, unowned(statement), parameters, **more)
 
     return bare
 

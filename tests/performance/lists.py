@@ -73,7 +73,6 @@ _NEWEST = {
     "webhooks": "pk_chatapp_webhooks",
 }
 
-_BY_ID_OVER_ALL = "their key is one over all companies, and no index has the company and then the id"
 _SORTED = "no index has this order; what is open is sorted"
 _SETTLED = "no index has this order; whoever asks for what is settled sorts all of it"
 _ASSIGNED = "once the plan is any person's, all that was ever assigned to this one is read"
@@ -127,7 +126,7 @@ _INBOX = [
 LISTS = [
     *(Asked(f"{repository}.page", index) for repository, index in _NEWEST.items()),
     Asked("audit.page", "ix_chatapp_audit_logs_company_id_created_at"),
-    Asked("invitations.page", "", reads=Reads.EVERYTHING, reason=_BY_ID_OVER_ALL),
+    Asked("invitations.page", "ix_chatapp_team_invitations_company_id_created_at"),
     *_INBOX,
     Asked(
         "conversations.inbox_counts",
@@ -135,6 +134,18 @@ LISTS = [
         _some({"user_id": "user_id"}),
         reads=Reads.OPEN,
         reason="what is counted is read",
+    ),
+    Asked(
+        "conversation_analytics.agent_report",
+        "ix_chatapp_conversations_started_at",
+        lambda _: {"first": _day(8), "last": _day(7)},
+        pages=100,
+    ),
+    Asked(
+        "daily_analytics.series",
+        "uq_chatapp_daily_analytics_date",
+        lambda _: {"metric": "messages", "first": _day(59), "last": _day(35)},
+        pages=2,
     ),
     Asked(
         "conversations.idle_since",
@@ -186,6 +197,8 @@ LISTS = [
         "uq_chatapp_daily_analytics_date",
         lambda _: {"first": _day(59), "last": _day(35)},
     ),
+    Asked("integrations.list", "pk_chatapp_integrations", lambda _: {"status": "inactive"}),
+    Asked("invitations.expire_due", "uq_chatapp_team_invitations_company_id_email"),
     Asked("knowledge.for_agent", "pk_chatapp_knowledge_sources", _some({"agent_id": "agent_id"}), pages=5),
     Asked("knowledge.claim_pending", "pk_chatapp_knowledge_sources", pages=60),
     Asked(
@@ -236,6 +249,13 @@ LISTS = [
     Asked("packages.active", "pk_chatapp_agent_packages"),
     Asked("plans.active", "pk_chatapp_subscription_plans"),
     Asked("users.list", "uq_chatapp_users_company_id_id", lambda _: {"role": "company_admin"}, pages=40),
+    # No page, since nobody may be left out who is to be told: all of the company's are looked at.
+    Asked(
+        "webhooks.subscribers",
+        "pk_chatapp_webhooks",
+        lambda _: {"event": "conversation.created"},
+        pages=200,
+    ),
 ]
 
 KEYS = [

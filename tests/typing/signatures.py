@@ -6,11 +6,23 @@ from collections.abc import Coroutine
 from typing import Any, assert_type
 from uuid import UUID
 
-from chatapp_db import Difference, MigrationReport, Status, check, migrate, plan, retry, status
+from chatapp_db import (
+    Difference,
+    KeyRotation,
+    MigrationReport,
+    Secret,
+    Status,
+    check,
+    company_of_invitation,
+    migrate,
+    plan,
+    retry,
+    status,
+)
 from chatapp_db.database import AsyncDatabase, Database
 from chatapp_db.repositories.conversations import InboxItem
 from chatapp_db.repositories.paging import Page
-from chatapp_db.rows import ConversationRow, MessageRow
+from chatapp_db.rows import ConversationRow, MessageRow, TeamInvitationRow, UserRow
 from chatapp_db.schema import MessageRole
 from chatapp_db.vectors import AsyncVectorStore, SearchHit, VectorStore
 
@@ -33,6 +45,18 @@ async def asynchronous(db: AsyncDatabase, company_id: UUID, id: UUID) -> None:
         await awaited
         assert_type(await tenant.conversations.inbox(limit=25), Page[InboxItem])
         assert_type(await tenant.messages.append(id, role=MessageRole.USER, content="Hello"), MessageRow)
+
+
+def invitations(db: Database, company_id: UUID) -> None:
+    row, token = db.company(company_id).invitations.create("ben@acme.example")
+    assert_type(row, TeamInvitationRow)
+    assert_type(token, Secret[str])
+    assert_type(db.accept_invitation(token.get_secret_value(), email=row.email, name="Ben"), UserRow)
+    assert_type(company_of_invitation("token"), UUID)
+
+
+async def keys(db: AsyncDatabase) -> None:
+    assert_type(await db.rotate_keys(), KeyRotation)
 
 
 def vectors(store: VectorStore, company_id: UUID) -> None:

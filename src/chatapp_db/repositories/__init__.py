@@ -1,12 +1,6 @@
 """What can be asked of the tables, and changed in them: a repository for each, blocking and awaited."""
 
 from chatapp_db.repositories.agents import AgentRepository, AsyncAgentRepository
-from chatapp_db.repositories.analytics import (
-    AsyncConversationAnalyticsRepository,
-    AsyncDailyAnalyticsRepository,
-    ConversationAnalyticsRepository,
-    DailyAnalyticsRepository,
-)
 from chatapp_db.repositories.audit import (
     AsyncAuditRepository,
     AsyncPlatformAuditRepository,
@@ -20,6 +14,10 @@ from chatapp_db.repositories.companies import (
     CompanyRepository,
     PlatformCompanyRepository,
 )
+from chatapp_db.repositories.conversation_analytics import (
+    AsyncConversationAnalyticsRepository,
+    ConversationAnalyticsRepository,
+)
 from chatapp_db.repositories.conversations import (
     AsyncConversationRepository,
     ConversationRepository,
@@ -30,8 +28,19 @@ from chatapp_db.repositories.conversations import (
     Side,
 )
 from chatapp_db.repositories.customers import AsyncCustomerRepository, CustomerRepository
+from chatapp_db.repositories.daily_analytics import (
+    AsyncDailyAnalyticsRepository,
+    AsyncPlatformDailyAnalyticsRepository,
+    DailyAnalyticsRepository,
+    PlatformDailyAnalyticsRepository,
+)
 from chatapp_db.repositories.integrations import AsyncIntegrationRepository, IntegrationRepository
-from chatapp_db.repositories.invitations import AsyncInvitationRepository, InvitationRepository
+from chatapp_db.repositories.invitations import (
+    AsyncInvitationRepository,
+    AsyncPlatformInvitationRepository,
+    InvitationRepository,
+    PlatformInvitationRepository,
+)
 from chatapp_db.repositories.knowledge import (
     AsyncKnowledgeRepository,
     Chunk,
@@ -81,6 +90,8 @@ __all__ = [
     "AsyncPlanRepository",
     "AsyncPlatformAuditRepository",
     "AsyncPlatformCompanyRepository",
+    "AsyncPlatformDailyAnalyticsRepository",
+    "AsyncPlatformInvitationRepository",
     "AsyncPlatformPackageRepository",
     "AsyncPlatformPlanRepository",
     "AsyncPlatformUserRepository",
@@ -110,6 +121,8 @@ __all__ = [
     "PlanRepository",
     "PlatformAuditRepository",
     "PlatformCompanyRepository",
+    "PlatformDailyAnalyticsRepository",
+    "PlatformInvitationRepository",
     "PlatformPackageRepository",
     "PlatformPlanRepository",
     "PlatformUserRepository",

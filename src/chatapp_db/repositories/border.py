@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from chatapp_db.errors import InvalidValue
 from chatapp_db.schema.types import checker
-from chatapp_db.schema.values import INT4_MAX, readable_moment, storable, url_name
+from chatapp_db.schema.values import INT4_MAX, readable_moment, storable, storable_json, url_name
 
 if TYPE_CHECKING:
     from pydantic_core import SchemaValidator
 
 __all__ = [
     "TERM_LENGTH",
+    "as_bytes",
     "as_company_id",
+    "as_document",
+    "as_duration",
     "as_id",
     "as_ids",
     "as_list",
@@ -28,6 +32,7 @@ __all__ = [
     "as_term",
     "as_text",
     "as_version",
+    "as_web_url",
     "checked",
 ]
 
@@ -37,6 +42,8 @@ E = TypeVar("E", bound=StrEnum)
 _SLUG_LENGTH = 100
 TERM_LENGTH = 200
 _NAME_LENGTH = 63
+# Parsers disagree on blanks, control characters and backslashes: each could read another host.
+_PLAIN_URL = re.compile(r"[^\s\x00-\x1f\x7f\\]+")
 _WILDCARD = re.compile(r"[%_\\]")
 
 _CHECKERS: dict[type[Any], SchemaValidator] = {}
@@ -50,6 +57,13 @@ def as_company_id(value: UUID | str) -> UUID:
         return UUID(value)
     except (TypeError, ValueError, AttributeError):
         raise InvalidValue("company_id", "not a UUID") from None
+
+
+def as_bytes(field: str, value: bytes) -> bytes:
+    """Take bytes; a text is refused, since nobody said how it is encoded."""
+    if not isinstance(value, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
+        raise InvalidValue(field, "not bytes")
+    return value
 
 
 def as_id(field: str, value: UUID) -> UUID:
@@ -93,6 +107,21 @@ def as_moment(field: str, value: datetime) -> datetime:
     return _passed(field, readable_moment, value)
 
 
+def as_document(field: str, value: dict[str, Any]) -> dict[str, Any]:
+    """Take a JSON object of which every part comes back as it was."""
+    if not isinstance(value, dict):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
+        raise InvalidValue(field, "not a dict")
+    _passed(field, storable_json, cast("object", value))
+    return value
+
+
+def as_duration(field: str, value: timedelta, *, least: timedelta, most: timedelta) -> timedelta:
+    """Take a time span within what is sensible."""
+    if not isinstance(value, timedelta) or not least <= value <= most:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
+        raise InvalidValue(field, f"not a timedelta from {least} to {most}")
+    return value
+
+
 def as_slug(field: str, value: str) -> str:
     """Take a name as it stands in a URL."""
     return _passed(field, url_name, as_text(field, value, _SLUG_LENGTH))
@@ -103,6 +132,24 @@ def as_text(field: str, value: str, max_length: int) -> str:
     if not isinstance(value, str) or not 1 <= len(value) <= max_length:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers are not all typed
         raise InvalidValue(field, f"not a text of 1 to {max_length} characters")
     return _passed(field, storable, value)
+
+
+def as_web_url(field: str, value: str, max_length: int) -> str:
+    """Take an http(s) URL that says where to call and nothing more: no credentials, no fragment."""
+    url = as_text(field, value, max_length)
+    if not _PLAIN_URL.fullmatch(url) or not _names_a_host(url):
+        raise InvalidValue(field, "not a URL that begins with https:// or http://")
+    if "@" in re.split("[/?]", url)[2] or "#" in url:
+        raise InvalidValue(field, "a URL with credentials or a fragment")
+    return url
+
+
+def _names_a_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def as_term(value: str) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
+from uuid import UUID
 
 import sqlalchemy as sa
 
-from chatapp_db.execution.statement import Statement, constant, written
+from chatapp_db.execution.statement import Statement, constant, scalar, written
 from chatapp_db.repositories.base import is_one_of, owned, table_of
 from chatapp_db.repositories.spoken import spoken_since
 from chatapp_db.rows import CompanyRow
@@ -32,6 +33,8 @@ __all__ = [
     "change_plan",
     "effective_limits",
     "expire_trials",
+    "has_seat",
+    "hold_company",
     "start_trial",
     "usage",
 ]
@@ -61,15 +64,35 @@ class CompanyUsage:
 @cache
 def effective_limits() -> Statement[PlanLimits]:
     """Read the plan's limits; a subscription that is over includes nothing."""
+    query = sa.select(_plans.c.limits, _is_in_force().label("in_force"))
+    return Statement(_of_plan(query), _in_force)
+
+
+@cache
+def hold_company() -> Statement[UUID]:
+    """Make who counts the company's people wait for each other, until the end of the transaction."""
+    query = sa.select(_companies.c.id).where(owned(_companies))
+    return Statement(query.with_for_update(key_share=True), scalar)
+
+
+def has_seat() -> Any:
+    """Ask whether the plan has room for one more person; that it still has is sure after ``hold_company``."""
+    limit = _plans.c.limits.op("->>")(constant("team_members", sa.Text())).cast(sa.BigInteger())
+    has_room = sa.or_(limit.is_(None), _team_members().scalar_subquery() < limit)
+    return _of_plan(sa.select(sa.and_(_is_in_force(), has_room).label("has_seat")))
+
+
+def _of_plan(query: Any) -> Any:
+    """Ask the company and its plan."""
+    return query.where(owned(_companies), _companies.c.subscription_plan_id == _plans.c.id)
+
+
+def _is_in_force() -> sa.ColumnElement[bool]:
     c = _companies.c
     is_paid = is_one_of(c.subscription_status, SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)
     is_trial = is_one_of(c.subscription_status, SubscriptionStatus.TRIALING)
     goes_on = sa.or_(c.trial_ends_at.is_(None), c.trial_ends_at > sa.func.now())
-    in_force = sa.or_(is_paid, sa.and_(is_trial, goes_on))
-    query = sa.select(_plans.c.limits, in_force.label("in_force")).where(
-        owned(_companies), c.subscription_plan_id == _plans.c.id
-    )
-    return Statement(query, _in_force)
+    return sa.or_(is_paid, sa.and_(is_trial, goes_on))
 
 
 def _in_force(limits: dict[str, Any], in_force: bool) -> PlanLimits:

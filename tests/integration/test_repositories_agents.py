@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from chatapp_db.errors import Conflict, InvalidCursor, InvalidReference, InvalidValue, NotFound
-from chatapp_db.repositories.widget import _public_key, company_of
+from chatapp_db.repositories.widget import _KEY, company_of
 from chatapp_db.schema import AgentStatus, AgentType
 from tests.rows import new_agent, new_company, new_conversation, new_user
 
@@ -330,7 +330,7 @@ async def test_a_page_finds_the_widget_by_its_key_alone(db):
     widget = db.company(company_of(settings.public_key)).widget
     assert await widget.by_public_key(settings.public_key) == settings
     assert await widget.by_public_key(settings.public_key, "https://anywhere.example") == settings
-    forged = _public_key(settings.company_id)
+    forged = _KEY.issue(settings.company_id)
     assert company_of(forged) == settings.company_id
     for key in (other.public_key, forged, "nobody", "é"):
         with pytest.raises(NotFound):

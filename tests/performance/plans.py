@@ -86,6 +86,11 @@ class Plan:
         return "\n".join([f"{self.kind}, {self.rows} rows read:", *(f"  {scan}" for scan in self.scans)])
 
 
+def _settled(statement: Statement[Any]) -> dict[str, str]:
+    """Say how the server comes by a plan after some calls: by itself, unless the statement tells it."""
+    return {_SETTLED: dict(statement.settings).get("plan_cache_mode", _MODES[_SETTLED])}
+
+
 class Explaining:
     """A carrier that explains each statement as a company's scope runs it; whatever it writes is undone."""
 
@@ -100,22 +105,25 @@ class Explaining:
     async def fetch(self, statement: Statement[R], parameters: Mapping[str, Any]) -> list[R]:
         values = statement.bind(parameters)
         try:
-            self.plans += [self._explained(kind, statement.text, values) for kind in _MODES]
-            self._prepare(statement.text, _CUSTOM)
+            modes = {**_MODES, _SETTLED: dict(statement.settings).get("plan_cache_mode", _MODES[_SETTLED])}
+            self.plans += [
+                self._explained(kind, mode, statement.text, values) for kind, mode in modes.items()
+            ]
+            self._prepare(statement.text, _MODES[_CUSTOM])
             records = self._connection.execute(f"EXECUTE explained {self._rendered(values)}").fetchall()
         finally:
             self._end()
         return statement.rows(records)
 
-    def _prepare(self, text: str, kind: str) -> None:
-        self._connection.execute(f"{self._opening}; SET LOCAL plan_cache_mode = {_MODES[kind]}")
+    def _prepare(self, text: str, mode: str) -> None:
+        self._connection.execute(f"{self._opening}; SET LOCAL plan_cache_mode = {mode}")
         self._connection.execute(f"PREPARE explained AS {text}")
 
     def _end(self) -> None:
         self._connection.execute("ROLLBACK; DEALLOCATE ALL")
 
-    def _explained(self, kind: str, text: str, values: list[Any]) -> Plan:
-        self._prepare(text, kind)
+    def _explained(self, kind: str, mode: str, text: str, values: list[Any]) -> Plan:
+        self._prepare(text, mode)
         # A write of another company would refer to rows that it does not have.
         if kind == _SETTLED and "INSERT" not in text:
             self._call_for_the_other(values)

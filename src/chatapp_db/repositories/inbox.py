@@ -104,7 +104,7 @@ class _Form:
     @property
     def is_served(self) -> bool:
         """Tell whether one index serves it for any company: then there is nothing to plan anew."""
-        return self.sort is InboxSort.LAST_ACTIVITY and not self.of_a_person and not self.filtered
+        return self == _Form(InboxView.ALL, self.status, InboxSort.LAST_ACTIVITY, False, False)
 
 
 class InboxOperations(TenantOperations[ConversationRow]):
@@ -190,7 +190,7 @@ _ORDERS = {
     InboxSort.PRIORITY: Order({"priority": int, "last_message_at": datetime, "id": UUID}, descending=True),
 }
 
-# The server takes the plan for any company to be dearer than one for this company, and made a new one for
+# The server takes a plan for any company to be dearer than one for this company: it made a new one for
 # every call, which took as long as running it.
 _PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan"}
 # Counting an index takes less than to start a worker.

@@ -9,7 +9,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from chatapp_db.errors import InvalidValue
 from chatapp_db.vectors import And, Eq, Exists, Filter, In, KeyKind, Not, Or, Point, Range
+from chatapp_db.vectors.filters import resolve
+from chatapp_db.vectors.keys import Keys
 
 KEYS: dict[str, KeyKind] = {
     "lang": "keyword",
@@ -105,6 +108,16 @@ PLAIN: list[Filter] = [
     *[Range(key, gte=VALUES[key][0], lt=VALUES[key][-1]) for key in ORDERED],
     *[Exists(key) for key in VALUES],
 ]
+
+
+def _is_small_enough(filter: Filter) -> bool:
+    try:
+        resolve(filter, Keys(KEYS))
+    except InvalidValue:
+        return False
+    return True
+
+
 # Tautologies and wide negations are the hostile ones: merged into the company's condition they widen it.
 FILTERS: st.SearchStrategy[Filter] = st.recursive(
     LEAVES,
@@ -115,7 +128,7 @@ FILTERS: st.SearchStrategy[Filter] = st.recursive(
         inner.map(lambda one: Or(one, Not(one))),
     ),
     max_leaves=8,
-)
+).filter(_is_small_enough)
 
 
 def points_of(company_number: int) -> list[Point]:

@@ -17,7 +17,7 @@ from chatapp_db.errors import (
     NotFound,
     VersionConflict,
 )
-from chatapp_db.repositories import InboxCounts, InboxSort, InboxView, Side
+from chatapp_db.repositories import InboxCounts, InboxSort, InboxView, Side, tagging
 from chatapp_db.schema import ChannelType, ConversationStatus, MessageRole
 from tests.rows import new_agent, new_company, new_conversation, new_customer, new_user
 
@@ -338,16 +338,20 @@ async def test_a_conversation_bears_a_hundred_tags(desk):
         await desk.conversations.add_tag(id, "one more")
 
 
-async def test_a_tag_is_renamed_everywhere_in_batches(desk, monkeypatch):
-    from chatapp_db.repositories import tagging
-
+@pytest.fixture
+def small_batches(monkeypatch):
+    """Two rows at a time; the size stands in the statement, which is kept."""
     monkeypatch.setattr(tagging, "_BATCH", 2)
     tagging._rename_tag.cache_clear()
+    yield
+    tagging._rename_tag.cache_clear()
+
+
+async def test_a_tag_is_renamed_everywhere_in_batches(desk, small_batches):
     ids = [await desk.open(tags=["a", "old"]) for _ in range(4)]
     merged = await desk.open(tags=["new", "old"])
     other = await desk.open(tags=["older"])
     assert await desk.conversations.rename_tag("old", "new") == 5
-    tagging._rename_tag.cache_clear()
     tags = [(await desk.conversations.get(id)).tags for id in [*ids, merged, other]]
     assert tags == [["a", "new"]] * 4 + [["new"], ["older"]]
     assert await desk.conversations.rename_tag("old", "new") == 0

@@ -75,7 +75,6 @@ _NEWEST = {
 
 _SORTED = "no index has this order; what is open is sorted"
 _SETTLED = "no index has this order; whoever asks for what is settled sorts all of it"
-_ASSIGNED = "once the plan is any person's, all that was ever assigned to this one is read"
 _FILTERED = "a rare filter goes through the order it is asked in, until the page is full"
 _TEXT = "no index on text is used below a policy: the company is read until the page is full"
 
@@ -101,8 +100,8 @@ _INBOX = [
     *(_inbox(status, status, 2, status=status) for status in ("active", "waiting", "resolved", "archived")),
     _inbox("unassigned", "active", 6, view="unassigned"),
     _inbox("unattended", "active", 4, view="unattended"),
-    _slow_inbox("mine", Reads.COMPANY, _ASSIGNED, view="mine", user_id="user_id"),
-    _slow_inbox("a person's settled", Reads.COMPANY, _ASSIGNED, status="resolved", user_id="user_id"),
+    _inbox("mine", "mine", 6, view="mine", user_id="user_id"),
+    _inbox("a person's settled", "mine", 10, status="resolved", user_id="user_id"),
     *(
         _slow_inbox(f"{view} by {sort}", Reads.OPEN, _SORTED, view=view, sort=sort)
         for view in ("all", "unassigned", "unattended")

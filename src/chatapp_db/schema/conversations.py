@@ -104,6 +104,14 @@ class Conversation(Tenant, Timestamped, Base):
         Index(None, "company_id", "started_at"),
         *map(_inbox, ConversationStatus),
         Index(
+            "ix_chatapp_conversations_inbox_mine",
+            "company_id",
+            "assigned_user_id",
+            text("last_message_at DESC"),
+            text("id DESC"),
+            postgresql_where=text("assigned_user_id IS NOT NULL"),
+        ),
+        Index(
             "ix_chatapp_conversations_queue",
             "company_id",
             text("priority DESC"),

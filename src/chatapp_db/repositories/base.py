@@ -100,14 +100,16 @@ class Entity(Generic[Row]):
         """Read one row."""
         return self._once("get", lambda: sa.select(*self.columns).where(self.is_one), self.row)
 
-    def page(self, rows: int, *, follows: bool) -> Statement[Row]:
-        """List the newest first."""
+    def page(self, rows: int, *, follows: bool, wanted: tuple[str, ...] = ()) -> Statement[Row]:
+        """List the newest first; the wanted columns equal the binds of their names."""
 
         def build() -> Any:
-            query = sa.select(*self.columns).where(self.own)
+            columns = [self.table.c[name] for name in wanted]
+            equal = (column == sa.bindparam(column.key, type_=column.type) for column in columns)
+            query = sa.select(*self.columns).where(self.own, *equal)
             return newest_first(self.table, query, rows, follows=follows, by=self.newest_by)
 
-        return self._once(("page", rows, follows), build, self.row)
+        return self._once(("page", rows, follows, wanted), build, self.row)
 
     def count(self) -> Statement[int]:
         """Count the rows."""

@@ -28,6 +28,7 @@ __all__ = [
     "as_list",
     "as_member",
     "as_moment",
+    "as_positive",
     "as_slug",
     "as_term",
     "as_text",
@@ -95,8 +96,13 @@ def as_member(field: str, kind: type[E], value: E | str) -> E:
 
 def as_version(value: int) -> int:
     """Take a version that a row can have."""
+    return as_positive("expected_version", value, "not a version")
+
+
+def as_positive(field: str, value: int, otherwise: str) -> int:
+    """Take a number from 1 on that a column can hold; what is none is refused with the reason given."""
     if type(value) is not int or not 1 <= value <= INT4_MAX:
-        raise InvalidValue("expected_version", "not a version")
+        raise InvalidValue(field, otherwise)
     return value
 
 

@@ -12,9 +12,9 @@ from chatapp_db.errors import InvalidValue, NotFound
 from chatapp_db.execution.carriers import Carrier
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement
-from chatapp_db.repositories.base import Entity, owned, table_of
+from chatapp_db.repositories.base import Entity, table_of
 from chatapp_db.repositories.border import as_member, as_moment
-from chatapp_db.repositories.days import FIRST, LAST, as_day, as_days
+from chatapp_db.repositories.days import as_day, as_days
 from chatapp_db.repositories.due_days import rollup_due
 from chatapp_db.repositories.operations import (
     AsyncioPlatformRepository,
@@ -29,6 +29,7 @@ from chatapp_db.repositories.series import (
     AnalyticsPeriod,
     AnalyticsSummary,
     SeriesPoint,
+    asked,
     series,
     summary,
 )
@@ -154,5 +155,4 @@ class AsyncPlatformDailyAnalyticsRepository(PlatformDailyAnalyticsOperations, As
 @cache
 def _range() -> Statement[DailyAnalyticsRow]:
     c = _daily.c
-    days = sa.and_(owned(_daily), c.date.between(FIRST, LAST))
-    return Statement(sa.select(*c).where(days).order_by(c.date), DailyAnalyticsRow)
+    return Statement(sa.select(*c).where(asked()).order_by(c.date), DailyAnalyticsRow)

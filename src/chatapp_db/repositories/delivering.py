@@ -8,12 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from chatapp_db.errors import InvalidValue
 from chatapp_db.execution.statement import Statement, constant, written
 from chatapp_db.repositories.base import owned, table_of
+from chatapp_db.repositories.border import as_positive
 from chatapp_db.rows import WebhookRow
 from chatapp_db.schema import Webhook
-from chatapp_db.schema.values import INT4_MAX
 
 __all__ = [
     "FAILURES",
@@ -49,9 +48,7 @@ def back_off(failures: int) -> timedelta:
 
 def as_failures(value: int) -> int:
     """Take how many failures in a row disable an address."""
-    if type(value) is not int or not 1 <= value <= INT4_MAX:
-        raise InvalidValue("disable_after", "not a whole number of at least 1")
-    return value
+    return as_positive("disable_after", value, "not a whole number of at least 1")
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from chatapp_db.encryption import Secret
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement, constant, written
-from chatapp_db.repositories.base import Entity, is_one_of, newest_first, owned, table_of
+from chatapp_db.repositories.base import Entity, is_one_of, table_of
 from chatapp_db.repositories.border import as_document, as_id, as_member, as_text
 from chatapp_db.repositories.operations import AsyncioRepository, BlockingRepository, TenantOperations
 from chatapp_db.repositories.paging import Page
@@ -104,13 +104,11 @@ class IntegrationOperations(TenantOperations[IntegrationRow]):
 
         Raises InvalidValue, InvalidCursor for a cursor of another company, type or status.
         """
-        wanted: dict[str, Any] = {}
-        if type is not None:
-            wanted["type"] = as_member("type", IntegrationType, type)
-        if status is not None:
-            wanted["status"] = as_member("status", IntegrationStatus, status)
-        name = f"list.{wanted.get('type')}.{wanted.get('status')}"
-        return await self._newest(name, partial(_list, tuple(wanted)), limit, cursor, **wanted)
+        wanted = {
+            "type": None if type is None else as_member("type", IntegrationType, type),
+            "status": None if status is None else as_member("status", IntegrationStatus, status),
+        }
+        return await self._listed(wanted, limit, cursor)
 
     def _sealed(self, id: UUID, config: dict[str, Any]) -> dict[str, Any]:
         """Seal what is there; an empty config has no secret, and needs no key."""
@@ -163,10 +161,3 @@ def _mark_synced() -> Statement[IntegrationRow]:
 @cache
 def _mark_error() -> Statement[IntegrationRow]:
     return _change(status=_unless_inactive(IntegrationStatus.ERROR), last_error=written(_c.last_error))
-
-
-@cache
-def _list(names: tuple[str, ...], rows: int, *, follows: bool) -> Statement[IntegrationRow]:
-    wanted = (_c[name] == sa.bindparam(name, type_=_c[name].type) for name in names)
-    query = sa.select(*_c).where(owned(_integrations), *wanted)
-    return Statement(newest_first(_integrations, query, rows, follows=follows), IntegrationRow)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from enum import StrEnum
+from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
@@ -84,6 +86,15 @@ class Operations(Generic[Row]):
         """Count the rows; reads all of them, so it is not for a list."""
         count: int = await self._one(self.entity.count())
         return count
+
+    async def _listed(
+        self, wanted: Mapping[str, StrEnum | None], limit: int, cursor: str | None
+    ) -> Page[Row]:
+        """Read a page of the rows whose columns have the wanted labels; None leaves a column out."""
+        given = {name: label for name, label in wanted.items() if label is not None}
+        statement_of = partial(self.entity.page, wanted=tuple(given))
+        list_name = ".".join(["list", *map(str, wanted.values())])
+        return await self._newest(list_name, statement_of, limit, cursor, by=self.entity.newest_by, **given)
 
     async def _newest(
         self,

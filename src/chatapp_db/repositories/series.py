@@ -16,7 +16,15 @@ from chatapp_db.repositories.days import FIRST, LAST
 from chatapp_db.repositories.rollup import average, total
 from chatapp_db.schema import DailyAnalytics
 
-__all__ = ["AnalyticsMetric", "AnalyticsPeriod", "AnalyticsSummary", "SeriesPoint", "series", "summary"]
+__all__ = [
+    "AnalyticsMetric",
+    "AnalyticsPeriod",
+    "AnalyticsSummary",
+    "SeriesPoint",
+    "asked",
+    "series",
+    "summary",
+]
 
 _daily = table_of(DailyAnalytics)
 
@@ -83,7 +91,7 @@ def series(metric: AnalyticsMetric, by: AnalyticsPeriod) -> Statement[SeriesPoin
     starts = sa.func.generate_series(_start(FIRST, by), sa.cast(LAST, sa.DateTime()), step)
     periods = sa.select(sa.cast(starts, sa.Date()).label("start")).cte("period")
     start = sa.cast(_start(_daily.c.date, by), sa.Date()).label("start")
-    known = sa.select(start, _value(metric).label("value")).where(_asked()).group_by(start).cte("known")
+    known = sa.select(start, _value(metric).label("value")).where(asked()).group_by(start).cte("known")
     value = known.c.value if metric not in _COUNTS else sa.func.coalesce(known.c.value, _zero())
     query = (
         sa.select(periods.c.start, value.label("value"))
@@ -98,14 +106,15 @@ def summary() -> Statement[AnalyticsSummary]:
     """Add all days up."""
     sums = [total(_daily.c[name]).label(name) for name in _COUNTS.values()]
     query = sa.select(sa.func.count().label("days"), *sums, *_parts("response_time"), *_parts("satisfaction"))
-    return Statement(query.where(_asked()), AnalyticsSummary)
+    return Statement(query.where(asked()), AnalyticsSummary)
 
 
 def _start(day: Any, by: AnalyticsPeriod) -> sa.ColumnElement[dt.datetime]:
     return sa.func.date_trunc(constant(by, sa.Text()), sa.cast(day, sa.DateTime()), type_=sa.DateTime())
 
 
-def _asked() -> sa.ColumnElement[bool]:
+def asked() -> sa.ColumnElement[bool]:
+    """Write that a day is the company's own, and one of those that are asked for."""
     return sa.and_(owned(_daily), _daily.c.date.between(FIRST, LAST))
 
 

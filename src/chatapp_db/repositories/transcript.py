@@ -14,14 +14,13 @@ from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement, constant, scalar
 from chatapp_db.repositories.appending import CONVERSATION_ID
 from chatapp_db.repositories.base import owned, table_of
-from chatapp_db.repositories.border import TERM_LENGTH, as_id, as_moment, as_text
+from chatapp_db.repositories.border import TERM_LENGTH, as_id, as_moment, as_positive, as_text
 from chatapp_db.repositories.keyset import Cursors, Order, Step
 from chatapp_db.repositories.operations import TenantOperations
 from chatapp_db.repositories.paging import Page, as_limit, cut, limit_of, rung, seal, unseal
 from chatapp_db.repositories.spoken import spoken_since
 from chatapp_db.rows import MessageRow
 from chatapp_db.schema import Message
-from chatapp_db.schema.values import INT4_MAX
 
 __all__ = ["TranscriptOperations"]
 
@@ -88,9 +87,7 @@ class TranscriptOperations(TenantOperations[MessageRow]):
         """
         parameters: dict[str, Any] = {"conversation_id": as_id("conversation_id", conversation_id)}
         if max_tokens is not None:
-            if type(max_tokens) is not int or not 1 <= max_tokens <= INT4_MAX:
-                raise InvalidValue("max_tokens", "not a number of tokens")
-            parameters["max_tokens"] = max_tokens
+            parameters["max_tokens"] = as_positive("max_tokens", max_tokens, "not a number of tokens")
         rows = await self._fetch(
             _recent(rung(as_limit(limit)), budgeted=max_tokens is not None), **parameters
         )

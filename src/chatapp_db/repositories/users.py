@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from functools import cache, partial
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from typing_extensions import Unpack
 from chatapp_db.errors import InvalidReference, InvalidValue
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement, constant, scalar, written
-from chatapp_db.repositories.base import Entity, is_one_of, newest_first, owned, table_of
+from chatapp_db.repositories.base import Entity, is_one_of, owned, table_of
 from chatapp_db.repositories.border import as_id, as_member, checked
 from chatapp_db.repositories.operations import (
     AsyncioPlatformRepository,
@@ -79,13 +79,11 @@ class UserOperations(TenantOperations[UserRow]):
 
         Raises InvalidValue, InvalidCursor for a cursor of another company, role or status.
         """
-        wanted: dict[str, Any] = {}
-        if role is not None:
-            wanted["role"] = as_member("role", UserRole, role)
-        if status is not None:
-            wanted["status"] = as_member("status", UserStatus, status)
-        name = f"list.{wanted.get('role')}.{wanted.get('status')}"
-        return await self._newest(name, partial(_list, tuple(wanted)), limit, cursor, **wanted)
+        wanted = {
+            "role": None if role is None else as_member("role", UserRole, role),
+            "status": None if status is None else as_member("status", UserStatus, status),
+        }
+        return await self._listed(wanted, limit, cursor)
 
     @operation
     async def count_active(self) -> int:
@@ -179,14 +177,6 @@ class AsyncPlatformUserRepository(PlatformUserOperations, AsyncioPlatformReposit
 def _refuse_master_admin(values: Mapping[str, Any]) -> None:
     if values.get("role") == UserRole.MASTER_ADMIN:
         raise InvalidValue("role", "a master admin belongs to no company")
-
-
-@cache
-def _list(names: tuple[str, ...], rows: int, *, follows: bool) -> Statement[UserRow]:
-    c = _users.c
-    wanted = (c[name] == sa.bindparam(name, type_=c[name].type) for name in names)
-    query = sa.select(*c).where(owned(_users), *wanted)
-    return Statement(newest_first(_users, query, rows, follows=follows), UserRow)
 
 
 @cache

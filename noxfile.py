@@ -1,4 +1,4 @@
-"""The commands of this project: `nox` runs the tests, `nox -s lint types demo` the rest of what CI runs.
+"""The commands of this project: `nox` runs the tests, `nox -s lint types docs demo` the rest of what CI runs.
 
 What they install is pinned by constraints.txt. Nothing but Python and a package index is needed: the
 database and the type checker's node come as wheels.
@@ -17,21 +17,22 @@ nox.options.reuse_venv = "yes"
 
 CONSTRAINTS = "constraints.txt"
 APT_FAILED = 100
-DEBIAN_PACKAGES = {"pgbouncer": "usr/sbin/pgbouncer", "postgresql": "usr/lib/postgresql/*/bin/initdb"}
+SERVERS = {"pgbouncer": "usr/sbin/pgbouncer", "postgresql": "usr/lib/postgresql/*/bin/initdb"}
+DRAWING = {"graphviz": "usr/bin/dot"}
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run every test, the slow ones too; `nox -s tests -- -k inbox` passes arguments on to pytest."""
     install(session, "--editable", ".[dev]")
-    install_servers(session)
+    install_from_debian(session, SERVERS)
     session.run("pytest", *session.posargs)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, format, and that generated code is current."""
-    install(session, "--editable", ".", "ruff")
+    install(session, "--editable", ".", "paracelsus", "ruff")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     for generator in sorted(Path("tools").glob("generate_*.py")):
@@ -44,6 +45,16 @@ def types(session: nox.Session) -> None:
     install(session, "--editable", ".[dev,bench]")
     session.run("mypy")
     session.run("pyright")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site of the documentation into `docs/_build`; a warning is an error."""
+    install(session, "--editable", ".[docs]")
+    install_from_debian(session, DRAWING)
+    if shutil.which("dot") is None:
+        session.skip("it draws with Graphviz: install the program `dot`")
+    session.run("sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "docs", "docs/_build")
 
 
 @nox.session
@@ -64,12 +75,12 @@ def install(session: nox.Session, *requirements: str) -> None:
     session.install("--constraint", CONSTRAINTS, *requirements)
 
 
-def install_servers(session: nox.Session) -> None:
-    """Install PgBouncer and an older PostgreSQL where that is welcome; without them their tests skip.
+def install_from_debian(session: nox.Session, programs: dict[str, str]) -> None:
+    """Install what no wheel brings, where that is welcome; without it, what needs it skips.
 
     Welcome is a Debian container: root, and no system whose services a package would start.
     """
-    missing = [name for name, program in DEBIAN_PACKAGES.items() if not any(Path("/").glob(program))]
+    missing = [package for package, program in programs.items() if not any(Path("/").glob(program))]
     container = os.geteuid() == 0 and not Path("/run/systemd/system").exists()
     if not missing or not container or shutil.which("apt-get") is None:
         return

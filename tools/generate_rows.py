@@ -24,6 +24,11 @@ ROWS = Path(__file__).parents[1] / "src" / "chatapp_db" / "rows"
 MODULES = ("companies", "users", "agents", "knowledge", "conversations", "analytics", "integrations")
 FIRST_LINE = '"""Generated from the tables by tools/generate_rows.py: edit those, not this."""'
 LINE_LENGTH = 110
+EXPORTS = "from chatapp_db import exports"
+EXPORTED = (
+    "__all__, __getattr__, __dir__ = exports.of(__name__, _HOMES)"
+    "  # pyright: ignore[reportUnsupportedDunderAll]  # the stub lists them"
+)
 
 TEXT_KINDS = {
     None: "Text",
@@ -69,9 +74,11 @@ def modules() -> Iterator[tuple[str, str]]:
 
 
 def package(exports: dict[str, list[str]]) -> str:
-    lines = [from_import(f"chatapp_db.rows.{module}", exports[module]) for module in sorted(exports)]
-    everything = [f'    "{name}",' for name in sorted(name for names in exports.values() for name in names)]
-    return "\n".join([FIRST_LINE, "", *lines, "", "__all__ = [", *everything, "]", ""])
+    """Say in which module each class is at home: it is loaded from there when it is first asked for."""
+    homes = []
+    for module in sorted(exports):
+        homes += [f'    "{module}": (', *(f'        "{name}",' for name in exports[module]), "    ),"]
+    return "\n".join([FIRST_LINE, "", EXPORTS, "", "_HOMES = {", *homes, "}", EXPORTED, ""])
 
 
 def models(module: str) -> list[type[Base]]:

@@ -12,11 +12,10 @@
 Every name is loaded when it is first asked for, so that importing the package costs little.
 """
 
-import importlib
+from chatapp_db import exports
 
 __version__ = "0.1.0"
 
-# Type checkers read __init__.pyi, which tools/generate_exports.py writes from this.
 _HOMES = {
     "database": (
         "AsyncDatabase",
@@ -117,19 +116,4 @@ _HOMES = {
     ),
     "seeding": ("aseed", "seed"),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605  # a list, made of the names above  # pyright: ignore[reportUnsupportedDunderAll]  # the stub lists them
-
-
-def __getattr__(name: str) -> object:
-    """Load a public name from its home."""
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(importlib.import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__all__, __getattr__, __dir__ = exports.of(__name__, _HOMES)  # pyright: ignore[reportUnsupportedDunderAll]  # the stub lists them

@@ -8,15 +8,15 @@ from dataclasses import fields
 from functools import partial
 from os import PathLike
 from types import TracebackType
-from typing import Any, Self, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Self, TypedDict, cast
 from uuid import UUID
 
 from sqlalchemy import URL, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typing_extensions import Unpack
 
+from chatapp_db import repositories, rows
 from chatapp_db.address import SecretLike, engine_url
-from chatapp_db.embedded import EmbeddedServer
 from chatapp_db.encryption import KeyRing
 from chatapp_db.execution.carriers import SingleCalls, Transaction
 from chatapp_db.execution.entrance import Entrance
@@ -24,13 +24,7 @@ from chatapp_db.execution.operation import finish
 from chatapp_db.execution.pool import PoolSettings, adopted, async_engine, blocking_engine
 from chatapp_db.execution.scope import Access, RowLevelSecurity
 from chatapp_db.execution.wire import ASYNCIO, BLOCKING
-from chatapp_db.repositories.audit import AsyncPlatformAuditRepository, PlatformAuditRepository
 from chatapp_db.repositories.border import as_company_id
-from chatapp_db.repositories.invitations import company_of_invitation
-from chatapp_db.repositories.rotation import KeyRotation, rotate_keys
-from chatapp_db.repositories.sealing import key_ring
-from chatapp_db.repositories.widget import company_of
-from chatapp_db.rows import AuditLogValues, UserRow, WidgetSettingsRow
 from chatapp_db.schema.payloads import AuditValues
 from chatapp_db.scopes import (
     AsyncCompanyScope,
@@ -42,6 +36,9 @@ from chatapp_db.scopes import (
     Platform,
     Tenant,
 )
+
+if TYPE_CHECKING:
+    from chatapp_db.embedded import EmbeddedServer
 
 __all__ = ["AsyncDatabase", "Database", "DatabaseSettings"]
 
@@ -89,6 +86,8 @@ class Database:
 
         Raises MissingExtra without the extra ``embedded``, EmbeddedServerError.
         """
+        from chatapp_db.embedded import EmbeddedServer
+
         server = EmbeddedServer.start(folder)
         try:
             database = cls(server.url, **settings)
@@ -109,19 +108,19 @@ class Database:
         company = as_company_id(company_id)
         return CompanyScope(SingleCalls(self._entrance, company), company)
 
-    def widget(self, public_key: str, *, origin: str | None = None) -> WidgetSettingsRow:
+    def widget(self, public_key: str, *, origin: str | None = None) -> rows.WidgetSettingsRow:
         """Give a widget's settings to the page that shows it, which knows its public key and no company.
 
         Raises NotFound, also where the settings do not allow the page's origin; InvalidValue for no key.
         """
-        return self.company(company_of(public_key)).widget.by_public_key(public_key, origin)
+        return self.company(repositories.company_of(public_key)).widget.by_public_key(public_key, origin)
 
-    def accept_invitation(self, token: str, *, email: str, name: str) -> UserRow:
+    def accept_invitation(self, token: str, *, email: str, name: str) -> rows.UserRow:
         """Let somebody join the company that invited them, whose token they bring and know no company.
 
         Raises NotFound where it cannot be accepted, Conflict where no seat is free, InvalidValue.
         """
-        return self.company(company_of_invitation(token)).invitations.accept(token, email, name)
+        return self.company(repositories.company_of_invitation(token)).invitations.accept(token, email, name)
 
     def platform(self, reason: str, *, staff_id: UUID | None = None) -> OpenScope[Platform]:
         """Open one transaction across companies; that it was opened, and why, is in the audit trail first.
@@ -129,22 +128,25 @@ class Database:
         The line of the trail is committed on its own, so it stays whatever becomes of the transaction.
         """
         entry = SingleCalls(self._entrance, None, platform=True)
-        record = partial(PlatformAuditRepository(entry).record, **_entry(reason, staff_id))
+        record = partial(repositories.PlatformAuditRepository(entry).record, **_entry(reason, staff_id))
         transaction = Transaction(self._entrance, None, platform=True)
         return OpenScope(transaction, Platform(transaction, None), record)
 
     def rotate_keys(
-        self, *, staff_id: UUID | None = None, tell: Callable[[KeyRotation], object] | None = None
-    ) -> KeyRotation:
+        self,
+        *,
+        staff_id: UUID | None = None,
+        tell: Callable[[repositories.KeyRotation], object] | None = None,
+    ) -> repositories.KeyRotation:
         """Seal the secrets of all companies with the primary key, in batches that are committed each.
 
         Run it again after an interruption. ``tell`` is called with how far it is. That it ran is in the
         audit trail first. Raises NoEncryptionKey, KeyUnavailable.
         """
         carrier = SingleCalls(self._entrance, None, platform=True)
-        key_ring(carrier)
-        PlatformAuditRepository(carrier).record(**_entry("rotate keys", staff_id))
-        return finish(rotate_keys(carrier, tell))
+        repositories.key_ring(carrier)
+        repositories.PlatformAuditRepository(carrier).record(**_entry("rotate keys", staff_id))
+        return finish(repositories.rotate_keys(carrier, tell))
 
     def close(self) -> None:
         """Close the connections; those of a service's own Engine are its own matter."""
@@ -190,6 +192,8 @@ class AsyncDatabase:
 
         Raises MissingExtra without the extra ``embedded``, EmbeddedServerError.
         """
+        from chatapp_db.embedded import EmbeddedServer
+
         server = await to_thread(EmbeddedServer.start, folder)
         try:
             database = cls(server.url, **settings)
@@ -210,19 +214,23 @@ class AsyncDatabase:
         company = as_company_id(company_id)
         return AsyncCompanyScope(SingleCalls(self._entrance, company), company)
 
-    async def widget(self, public_key: str, *, origin: str | None = None) -> WidgetSettingsRow:
+    async def widget(self, public_key: str, *, origin: str | None = None) -> rows.WidgetSettingsRow:
         """Give a widget's settings to the page that shows it, which knows its public key and no company.
 
         Raises NotFound, also where the settings do not allow the page's origin; InvalidValue for no key.
         """
-        return await self.company(company_of(public_key)).widget.by_public_key(public_key, origin)
+        return await self.company(repositories.company_of(public_key)).widget.by_public_key(
+            public_key, origin
+        )
 
-    async def accept_invitation(self, token: str, *, email: str, name: str) -> UserRow:
+    async def accept_invitation(self, token: str, *, email: str, name: str) -> rows.UserRow:
         """Let somebody join the company that invited them, whose token they bring and know no company.
 
         Raises NotFound where it cannot be accepted, Conflict where no seat is free, InvalidValue.
         """
-        return await self.company(company_of_invitation(token)).invitations.accept(token, email, name)
+        return await self.company(repositories.company_of_invitation(token)).invitations.accept(
+            token, email, name
+        )
 
     def platform(self, reason: str, *, staff_id: UUID | None = None) -> AsyncOpenScope[AsyncPlatform]:
         """Open one transaction across companies; that it was opened, and why, is in the audit trail first.
@@ -230,22 +238,25 @@ class AsyncDatabase:
         The line of the trail is committed on its own, so it stays whatever becomes of the transaction.
         """
         entry = SingleCalls(self._entrance, None, platform=True)
-        record = partial(AsyncPlatformAuditRepository(entry).record, **_entry(reason, staff_id))
+        record = partial(repositories.AsyncPlatformAuditRepository(entry).record, **_entry(reason, staff_id))
         transaction = Transaction(self._entrance, None, platform=True)
         return AsyncOpenScope(transaction, AsyncPlatform(transaction, None), record)
 
     async def rotate_keys(
-        self, *, staff_id: UUID | None = None, tell: Callable[[KeyRotation], object] | None = None
-    ) -> KeyRotation:
+        self,
+        *,
+        staff_id: UUID | None = None,
+        tell: Callable[[repositories.KeyRotation], object] | None = None,
+    ) -> repositories.KeyRotation:
         """Seal the secrets of all companies with the primary key, in batches that are committed each.
 
         Run it again after an interruption. ``tell`` is called with how far it is. That it ran is in the
         audit trail first. Raises NoEncryptionKey, KeyUnavailable.
         """
         carrier = SingleCalls(self._entrance, None, platform=True)
-        key_ring(carrier)
-        await AsyncPlatformAuditRepository(carrier).record(**_entry("rotate keys", staff_id))
-        return await rotate_keys(carrier, tell)
+        repositories.key_ring(carrier)
+        await repositories.AsyncPlatformAuditRepository(carrier).record(**_entry("rotate keys", staff_id))
+        return await repositories.rotate_keys(carrier, tell)
 
     async def close(self) -> None:
         """Close the connections; those of a service's own AsyncEngine are its own matter."""
@@ -266,7 +277,7 @@ class AsyncDatabase:
         return f"{type(self).__name__}({self.engine.url!r})"
 
 
-def _entry(reason: str, staff_id: UUID | None) -> AuditLogValues:
+def _entry(reason: str, staff_id: UUID | None) -> rows.AuditLogValues:
     return {
         "action": "platform.enter",
         "resource_type": "platform",

@@ -8,28 +8,9 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from chatapp_db import repositories
 from chatapp_db.execution.carriers import Carrier, Transaction
 from chatapp_db.execution.operation import finish
-from chatapp_db.repositories import (
-    agents,
-    audit,
-    canned_responses,
-    companies,
-    conversation_analytics,
-    conversations,
-    customers,
-    daily_analytics,
-    integrations,
-    invitations,
-    knowledge,
-    knowledge_chunks,
-    messages,
-    packages,
-    plans,
-    users,
-    webhooks,
-    widget,
-)
 
 __all__ = [
     "AsyncCompanyScope",
@@ -46,16 +27,16 @@ R = TypeVar("R")
 
 
 class _repository(Generic[R]):  # noqa: N801  # reads as the declaration it is
-    """A repository of the scope, made when it is first asked for."""
+    """A repository of the scope, loaded and made when it is first asked for."""
 
-    def __init__(self, kind: Callable[[Carrier, Any], R]) -> None:
-        self._kind = kind
+    def __init__(self, load: Callable[[], Callable[[Carrier, Any], R]]) -> None:
+        self._load = load
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
     def __get__(self, scope: Any, owner: type) -> R:
-        repository = self._kind(scope.carrier, scope.company_id)
+        repository = self._load()(scope.carrier, scope.company_id)
         scope.__dict__[self._name] = repository
         return repository
 
@@ -157,47 +138,47 @@ class _AsyncSavepoints:
 class CompanyScope(_Scope):
     """A company's repositories, blocking."""
 
-    agents = _repository(agents.AgentRepository)
-    audit = _repository(audit.AuditRepository)
-    canned_responses = _repository(canned_responses.CannedResponseRepository)
-    company = _repository(companies.CompanyRepository)
-    conversation_analytics = _repository(conversation_analytics.ConversationAnalyticsRepository)
-    conversations = _repository(conversations.ConversationRepository)
-    customers = _repository(customers.CustomerRepository)
-    daily_analytics = _repository(daily_analytics.DailyAnalyticsRepository)
-    integrations = _repository(integrations.IntegrationRepository)
-    invitations = _repository(invitations.InvitationRepository)
-    knowledge = _repository(knowledge.KnowledgeRepository)
-    knowledge_chunks = _repository(knowledge_chunks.KnowledgeChunkRepository)
-    messages = _repository(messages.MessageRepository)
-    packages = _repository(packages.PackageRepository)
-    plans = _repository(plans.PlanRepository)
-    users = _repository(users.UserRepository)
-    webhooks = _repository(webhooks.WebhookRepository)
-    widget = _repository(widget.WidgetRepository)
+    agents = _repository(lambda: repositories.AgentRepository)
+    audit = _repository(lambda: repositories.AuditRepository)
+    canned_responses = _repository(lambda: repositories.CannedResponseRepository)
+    company = _repository(lambda: repositories.CompanyRepository)
+    conversation_analytics = _repository(lambda: repositories.ConversationAnalyticsRepository)
+    conversations = _repository(lambda: repositories.ConversationRepository)
+    customers = _repository(lambda: repositories.CustomerRepository)
+    daily_analytics = _repository(lambda: repositories.DailyAnalyticsRepository)
+    integrations = _repository(lambda: repositories.IntegrationRepository)
+    invitations = _repository(lambda: repositories.InvitationRepository)
+    knowledge = _repository(lambda: repositories.KnowledgeRepository)
+    knowledge_chunks = _repository(lambda: repositories.KnowledgeChunkRepository)
+    messages = _repository(lambda: repositories.MessageRepository)
+    packages = _repository(lambda: repositories.PackageRepository)
+    plans = _repository(lambda: repositories.PlanRepository)
+    users = _repository(lambda: repositories.UserRepository)
+    webhooks = _repository(lambda: repositories.WebhookRepository)
+    widget = _repository(lambda: repositories.WidgetRepository)
 
 
 class AsyncCompanyScope(_Scope):
     """A company's repositories, awaited."""
 
-    agents = _repository(agents.AsyncAgentRepository)
-    audit = _repository(audit.AsyncAuditRepository)
-    canned_responses = _repository(canned_responses.AsyncCannedResponseRepository)
-    company = _repository(companies.AsyncCompanyRepository)
-    conversation_analytics = _repository(conversation_analytics.AsyncConversationAnalyticsRepository)
-    conversations = _repository(conversations.AsyncConversationRepository)
-    customers = _repository(customers.AsyncCustomerRepository)
-    daily_analytics = _repository(daily_analytics.AsyncDailyAnalyticsRepository)
-    integrations = _repository(integrations.AsyncIntegrationRepository)
-    invitations = _repository(invitations.AsyncInvitationRepository)
-    knowledge = _repository(knowledge.AsyncKnowledgeRepository)
-    knowledge_chunks = _repository(knowledge_chunks.AsyncKnowledgeChunkRepository)
-    messages = _repository(messages.AsyncMessageRepository)
-    packages = _repository(packages.AsyncPackageRepository)
-    plans = _repository(plans.AsyncPlanRepository)
-    users = _repository(users.AsyncUserRepository)
-    webhooks = _repository(webhooks.AsyncWebhookRepository)
-    widget = _repository(widget.AsyncWidgetRepository)
+    agents = _repository(lambda: repositories.AsyncAgentRepository)
+    audit = _repository(lambda: repositories.AsyncAuditRepository)
+    canned_responses = _repository(lambda: repositories.AsyncCannedResponseRepository)
+    company = _repository(lambda: repositories.AsyncCompanyRepository)
+    conversation_analytics = _repository(lambda: repositories.AsyncConversationAnalyticsRepository)
+    conversations = _repository(lambda: repositories.AsyncConversationRepository)
+    customers = _repository(lambda: repositories.AsyncCustomerRepository)
+    daily_analytics = _repository(lambda: repositories.AsyncDailyAnalyticsRepository)
+    integrations = _repository(lambda: repositories.AsyncIntegrationRepository)
+    invitations = _repository(lambda: repositories.AsyncInvitationRepository)
+    knowledge = _repository(lambda: repositories.AsyncKnowledgeRepository)
+    knowledge_chunks = _repository(lambda: repositories.AsyncKnowledgeChunkRepository)
+    messages = _repository(lambda: repositories.AsyncMessageRepository)
+    packages = _repository(lambda: repositories.AsyncPackageRepository)
+    plans = _repository(lambda: repositories.AsyncPlanRepository)
+    users = _repository(lambda: repositories.AsyncUserRepository)
+    webhooks = _repository(lambda: repositories.AsyncWebhookRepository)
+    widget = _repository(lambda: repositories.AsyncWidgetRepository)
 
 
 class Tenant(_Savepoints, CompanyScope):
@@ -211,22 +192,22 @@ class AsyncTenant(_AsyncSavepoints, AsyncCompanyScope):
 class Platform(_Savepoints, _Scope):
     """What stands above the companies, in one transaction."""
 
-    audit = _repository(audit.PlatformAuditRepository)
-    companies = _repository(companies.PlatformCompanyRepository)
-    daily_analytics = _repository(daily_analytics.PlatformDailyAnalyticsRepository)
-    invitations = _repository(invitations.PlatformInvitationRepository)
-    packages = _repository(packages.PlatformPackageRepository)
-    plans = _repository(plans.PlatformPlanRepository)
-    users = _repository(users.PlatformUserRepository)
+    audit = _repository(lambda: repositories.PlatformAuditRepository)
+    companies = _repository(lambda: repositories.PlatformCompanyRepository)
+    daily_analytics = _repository(lambda: repositories.PlatformDailyAnalyticsRepository)
+    invitations = _repository(lambda: repositories.PlatformInvitationRepository)
+    packages = _repository(lambda: repositories.PlatformPackageRepository)
+    plans = _repository(lambda: repositories.PlatformPlanRepository)
+    users = _repository(lambda: repositories.PlatformUserRepository)
 
 
 class AsyncPlatform(_AsyncSavepoints, _Scope):
     """What stands above the companies, in one transaction."""
 
-    audit = _repository(audit.AsyncPlatformAuditRepository)
-    companies = _repository(companies.AsyncPlatformCompanyRepository)
-    daily_analytics = _repository(daily_analytics.AsyncPlatformDailyAnalyticsRepository)
-    invitations = _repository(invitations.AsyncPlatformInvitationRepository)
-    packages = _repository(packages.AsyncPlatformPackageRepository)
-    plans = _repository(plans.AsyncPlatformPlanRepository)
-    users = _repository(users.AsyncPlatformUserRepository)
+    audit = _repository(lambda: repositories.AsyncPlatformAuditRepository)
+    companies = _repository(lambda: repositories.AsyncPlatformCompanyRepository)
+    daily_analytics = _repository(lambda: repositories.AsyncPlatformDailyAnalyticsRepository)
+    invitations = _repository(lambda: repositories.AsyncPlatformInvitationRepository)
+    packages = _repository(lambda: repositories.AsyncPlatformPackageRepository)
+    plans = _repository(lambda: repositories.AsyncPlatformPlanRepository)
+    users = _repository(lambda: repositories.AsyncPlatformUserRepository)

@@ -24,7 +24,6 @@ from chatapp_db.repositories.border import checked
 from chatapp_db.rows import AgentPackageValues, SubscriptionPlanValues, UserValues
 from chatapp_db.schema import (
     AgentPackage,
-    Base,
     ChannelType,
     PlanType,
     SubscriptionPlan,
@@ -32,6 +31,7 @@ from chatapp_db.schema import (
     UserRole,
     UserStatus,
 )
+from chatapp_db.schema.base import Base
 
 __all__ = ["DEVELOPER_EMAIL", "PACKAGES", "PLANS", "Seeded", "aseed", "seed"]
 

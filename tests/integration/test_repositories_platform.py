@@ -429,14 +429,14 @@ async def test_a_bad_plan_is_refused_and_the_scope_goes_on(db, wrong):
 def test_a_company_has_no_verb_that_changes_an_offer():
     for scope in (CompanyScope, AsyncCompanyScope):
         for name in OFFERS:
-            kind = vars(scope)[name]._kind
+            kind = vars(scope)[name]._load()
             assert not {"add", "update", "delete"} & set(dir(kind))
 
 
 def test_the_platform_and_a_company_share_no_repository():
     for company, platform in ((CompanyScope, Platform), (AsyncCompanyScope, AsyncPlatform)):
         kinds = [
-            {member._kind for member in vars(scope).values() if hasattr(member, "_kind")}
+            {member._load() for member in vars(scope).values() if hasattr(member, "_load")}
             for scope in (company, platform)
         ]
         assert all(kinds)

@@ -44,7 +44,7 @@ class Method:
 def repositories(scope: type) -> dict[str, type]:
     """Give the repositories that a scope offers, by name."""
     return {
-        name: made._kind
+        name: made._load()
         for kind in reversed(scope.__mro__)
         for name, made in vars(kind).items()
         if isinstance(made, _repository)

@@ -101,7 +101,8 @@ def test_a_reasoned_ignore_is_let_through():
 def offers(module: str, name: str) -> bool:
     """Whether a name may be imported: it is listed, or has no underscore where nothing is listed."""
     listed = getattr(importlib.import_module(module), "__all__", None)
-    is_module = (PACKAGE.parent.joinpath(*module.split(".")) / f"{name}.py").exists()
+    home = PACKAGE.parent.joinpath(*module.split("."), name)
+    is_module = home.with_suffix(".py").exists() or (home / "__init__.py").exists()
     return is_module or (not name.startswith("_") if listed is None else name in listed)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 from psycopg.types.json import set_json_loads
@@ -82,6 +81,8 @@ class Line:
         self._wire = wire
         self._driver = driver
         self._cursor = driver.cursor()
+        import msgspec
+
         # Registered on the cursor alone: the connection may be a host's.
         set_json_loads(msgspec.json.decode, self._cursor)
         pooled = driver.info.backend_pid != pid

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from chatapp_db.execution.statement import COMPANY, Statement, company_key, constant, scalar, written
 from chatapp_db.repositories.paging import limit_of
-from chatapp_db.schema import Base
+from chatapp_db.schema.base import Base
 
 __all__ = ["NEWEST_BY", "Entity", "Identified", "is_one_of", "newest_first", "owned", "table_of"]
 

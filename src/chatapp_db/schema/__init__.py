@@ -1,71 +1,68 @@
 """The tables: every model, vocabulary and payload, and the metadata that knows them all."""
 
-from chatapp_db.schema.agents import Agent, AgentPackage, WidgetSettings
-from chatapp_db.schema.analytics import ConversationAnalytics, DailyAnalytics
-from chatapp_db.schema.base import Base
-from chatapp_db.schema.companies import Company, SubscriptionPlan
-from chatapp_db.schema.conversations import CannedResponse, Conversation, Customer, Message
-from chatapp_db.schema.enums import (
-    AgentStatus,
-    AgentType,
-    BillingCycle,
-    ChannelType,
-    ConversationStatus,
-    IntegrationStatus,
-    IntegrationType,
-    InvitationStatus,
-    KnowledgeSourceStatus,
-    KnowledgeSourceType,
-    MessageRole,
-    MessageType,
-    PlanType,
-    ResolutionType,
-    SubscriptionStatus,
-    UserRole,
-    UserStatus,
-)
-from chatapp_db.schema.integrations import Integration, Webhook
-from chatapp_db.schema.knowledge import KnowledgeChunk, KnowledgeSource
-from chatapp_db.schema.users import AuditLog, TeamInvitation, User
+from sqlalchemy.orm import mapperlib
 
-metadata = Base.metadata
+from chatapp_db import exports
 
-__all__ = [
-    "Agent",
-    "AgentPackage",
-    "AgentStatus",
-    "AgentType",
-    "AuditLog",
-    "Base",
-    "BillingCycle",
-    "CannedResponse",
-    "ChannelType",
-    "Company",
-    "Conversation",
-    "ConversationAnalytics",
-    "ConversationStatus",
-    "Customer",
-    "DailyAnalytics",
-    "Integration",
-    "IntegrationStatus",
-    "IntegrationType",
-    "InvitationStatus",
-    "KnowledgeChunk",
-    "KnowledgeSource",
-    "KnowledgeSourceStatus",
-    "KnowledgeSourceType",
-    "Message",
-    "MessageRole",
-    "MessageType",
-    "PlanType",
-    "ResolutionType",
-    "SubscriptionPlan",
-    "SubscriptionStatus",
-    "TeamInvitation",
-    "User",
-    "UserRole",
-    "UserStatus",
-    "Webhook",
-    "WidgetSettings",
-    "metadata",
-]
+_HOMES = {
+    "agents": (
+        "Agent",
+        "AgentPackage",
+        "WidgetSettings",
+    ),
+    "analytics": (
+        "ConversationAnalytics",
+        "DailyAnalytics",
+    ),
+    "companies": (
+        "Company",
+        "SubscriptionPlan",
+    ),
+    "complete": (
+        "Base",
+        "metadata",
+    ),
+    "conversations": (
+        "CannedResponse",
+        "Conversation",
+        "Customer",
+        "Message",
+    ),
+    "enums": (
+        "AgentStatus",
+        "AgentType",
+        "BillingCycle",
+        "ChannelType",
+        "ConversationStatus",
+        "IntegrationStatus",
+        "IntegrationType",
+        "InvitationStatus",
+        "KnowledgeSourceStatus",
+        "KnowledgeSourceType",
+        "MessageRole",
+        "MessageType",
+        "PlanType",
+        "ResolutionType",
+        "SubscriptionStatus",
+        "UserRole",
+        "UserStatus",
+    ),
+    "integrations": (
+        "Integration",
+        "Webhook",
+    ),
+    "knowledge": (
+        "KnowledgeChunk",
+        "KnowledgeSource",
+    ),
+    "users": (
+        "AuditLog",
+        "TeamInvitation",
+        "User",
+    ),
+}
+# Held by SQLAlchemy while it loads the other models, and needed to map one: taken before an import's own
+# lock, or two threads could wait for each other.
+_MAPPING = mapperlib._CONFIGURE_MUTEX  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # it has no public name
+
+__all__, __getattr__, __dir__ = exports.of(__name__, _HOMES, _MAPPING)  # pyright: ignore[reportUnsupportedDunderAll]  # the stub lists them

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -49,6 +50,12 @@ class Base(DeclarativeBase):
 def _give_id(_target: Base, _args: Any, values: dict[str, Any]) -> None:
     """Give a new object its id: ordered by time, so that inserts stay at the right edge of the index."""
     values.setdefault("id", uuid7())
+
+
+@event.listens_for(Base.registry, "before_configured")
+def _load_every_table(_registry: Any) -> None:
+    """Load the models that a repository had no use for: relations between models name them."""
+    import_module("chatapp_db.schema.complete")
 
 
 class Identified:

@@ -1,0 +1,18 @@
+"""The metadata and the declarative base, once every table is known to them."""
+
+from chatapp_db.schema import agents, analytics, companies, conversations, integrations, knowledge, users
+from chatapp_db.schema.base import Base
+
+__all__ = [
+    "Base",
+    "agents",
+    "analytics",
+    "companies",
+    "conversations",
+    "integrations",
+    "knowledge",
+    "metadata",
+    "users",
+]
+
+metadata = Base.metadata

@@ -37,7 +37,12 @@ _BELOW_REFERENCE = {
     "All else": "package types vocabularies payloads errors",
 }
 # Pages of the site whose text stands at the root of the repository.
-_OF_THE_ROOT = {"readme": "README.md", "changelog": "CHANGELOG.md", "contributing": "CONTRIBUTING.md"}
+_OF_THE_ROOT = {
+    "readme": "README.md",
+    "changelog": "CHANGELOG.md",
+    "security": "SECURITY.md",
+    "contributing": "CONTRIBUTING.md",
+}
 _PAGES = {file: f"{page}.md" for page, file in _OF_THE_ROOT.items()}
 _ROOT = Path(__file__).parents[1]
 

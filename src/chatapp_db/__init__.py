@@ -62,7 +62,7 @@ _HOMES = {
     ),
     "execution.guest": ("tenant_scope",),
     "execution.scope": ("Access",),
-    "knowledge": ("AsyncKnowledgeIndex", "KnowledgeIndex", "ScoredChunk"),
+    "knowledge": ("AsyncEmbedder", "AsyncKnowledgeIndex", "Embedder", "KnowledgeIndex", "ScoredChunk"),
     "migrations": (
         "Difference",
         "MigrationReport",

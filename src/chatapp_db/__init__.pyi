@@ -53,7 +53,9 @@ from chatapp_db.execution.scope import (
     Access as Access,
 )
 from chatapp_db.knowledge import (
+    AsyncEmbedder as AsyncEmbedder,
     AsyncKnowledgeIndex as AsyncKnowledgeIndex,
+    Embedder as Embedder,
     KnowledgeIndex as KnowledgeIndex,
     ScoredChunk as ScoredChunk,
 )

@@ -1,5 +1,6 @@
 """What stands on the database and the vector store together: the knowledge index."""
 
+from chatapp_db.knowledge.embedder import AsyncEmbedder, Embedder, Vectors
 from chatapp_db.knowledge.index import AsyncKnowledgeIndex, KnowledgeIndex, ScoredChunk
 
-__all__ = ["AsyncKnowledgeIndex", "KnowledgeIndex", "ScoredChunk"]
+__all__ = ["AsyncEmbedder", "AsyncKnowledgeIndex", "Embedder", "KnowledgeIndex", "ScoredChunk", "Vectors"]

@@ -9,46 +9,33 @@ the vector store is called.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from math import ceil
 from typing import Any, Final
 from uuid import UUID
 
 from chatapp_db.database import AsyncDatabase, Database
 from chatapp_db.errors import InvalidValue
 from chatapp_db.execution.operation import Asyncio, Blocking, operation
+from chatapp_db.knowledge.embedder import AsyncEmbedder, Embedder
+from chatapp_db.knowledge.searching import SearchingOperations
 from chatapp_db.repositories.border import as_company_id, as_id
 from chatapp_db.repositories.knowledge import Chunk, KnowledgeOperations, SourceChunks, as_chunks
-from chatapp_db.repositories.knowledge_chunks import KnowledgeChunkOperations
 from chatapp_db.rows import KnowledgeChunkRow
-from chatapp_db.vectors import And, AsyncVectorStore, Eq, Filter, Point, Range, SearchHit, VectorStore
+from chatapp_db.vectors import And, AsyncVectorStore, Eq, Point, Range, VectorStore
 from chatapp_db.vectors.operations import VectorOperations
-from chatapp_db.vectors.strictness import MAX_LIMIT, check_limit, check_vector
+from chatapp_db.vectors.strictness import check_vector
 
-__all__ = ["AsyncKnowledgeIndex", "IndexOperations", "KnowledgeIndex", "ScoredChunk"]
+__all__ = ["AsyncKnowledgeIndex", "IndexOperations", "KnowledgeIndex"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_MORE: Final = 4
 
 
-@dataclass(slots=True)
-class ScoredChunk:
-    """A chunk that was found; the higher its score, the nearer."""
-
-    chunk: KnowledgeChunkRow
-    score: float
-
-
-class IndexOperations:
+class IndexOperations(SearchingOperations):
     """What agents know, of every company; each call names one of them and sees no other.
 
     Any call can raise Unavailable or VectorStoreUnavailable, which may pass when tried again.
     """
-
-    _db: Database | AsyncDatabase
-    _store: VectorOperations
 
     @operation
     async def index(
@@ -79,33 +66,6 @@ class IndexOperations:
         older = And(Eq("source_id", source_id), Range("revision", lt=revision))
         await VectorOperations.delete(self._store, company, older)
         return replaced.chunks
-
-    @operation
-    async def search(
-        self,
-        company_id: UUID | str,
-        vector: Sequence[float],
-        k: int = 10,
-        *,
-        filter: Filter | None = None,
-        min_score: float | None = None,
-    ) -> list[ScoredChunk]:
-        """Find the company's ``k`` chunks nearest to a vector, best first.
-
-        The store is asked for a few more than that, since some may have been deleted or changed since.
-
-        Raises InvalidValue, TenantIsolationError.
-        """
-        company = as_company_id(company_id)
-        asked = min(ceil(1.5 * check_limit("k", k)) + 8, MAX_LIMIT)
-        while True:
-            hits = await VectorOperations.search(
-                self._store, company, vector, asked, filter=filter, min_score=min_score
-            )
-            found = await self._hydrated(company, hits)
-            if len(found) >= k or len(hits) < asked or asked == MAX_LIMIT:
-                return found[:k]
-            asked = min(_MORE * asked, MAX_LIMIT)
 
     @operation
     async def delete_source(self, company_id: UUID | str, source_id: UUID) -> None:
@@ -147,35 +107,25 @@ class IndexOperations:
         declared = self._store.collection.keys.declared
         return {name: metadata[name] for name in declared if metadata.get(name) is not None}
 
-    async def _hydrated(self, company: UUID, hits: Sequence[SearchHit]) -> list[ScoredChunk]:
-        """Read the chunks that were hit, and keep those whose content the vector was made of."""
-        if not hits:
-            return []
-        chunks = self._db.company(company).knowledge_chunks
-        rows = await KnowledgeChunkOperations.by_ids(chunks, [hit.chunk_id for hit in hits])
-        by_id = {row.id: row for row in rows}
-        pairs = ((by_id.get(hit.chunk_id), hit) for hit in hits)
-        return [
-            ScoredChunk(row, hit.score)
-            for row, hit in pairs
-            if row is not None and row.content_hash == hit.content_hash
-        ]
-
 
 class KnowledgeIndex(Blocking, IndexOperations):
     """What agents know, blocking: over a Database and a VectorStore, whose closing is not its own matter."""
 
-    def __init__(self, db: Database, store: VectorStore) -> None:
+    def __init__(self, db: Database, store: VectorStore, *, embedder: Embedder | None = None) -> None:
         self._db = db
         self._store = store
+        self._embedder = embedder
 
 
 class AsyncKnowledgeIndex(Asyncio, IndexOperations):
     """What agents know, awaited: over an AsyncDatabase and an AsyncVectorStore."""
 
-    def __init__(self, db: AsyncDatabase, store: AsyncVectorStore) -> None:
+    def __init__(
+        self, db: AsyncDatabase, store: AsyncVectorStore, *, embedder: AsyncEmbedder | None = None
+    ) -> None:
         self._db = db
         self._store = store
+        self._embedder = embedder
 
 
 def _revision(replaced: SourceChunks) -> int:

@@ -21,7 +21,16 @@ from chatapp_db.schema import Base, enums, payloads, types
 from chatapp_db.schema.columns import may_be_given, may_change
 
 ROWS = Path(__file__).parents[1] / "src" / "chatapp_db" / "rows"
-MODULES = ("companies", "users", "agents", "knowledge", "conversations", "analytics", "integrations")
+MODULES = (
+    "companies",
+    "users",
+    "agents",
+    "knowledge",
+    "embeddings",
+    "conversations",
+    "analytics",
+    "integrations",
+)
 FIRST_LINE = '"""Generated from the tables by tools/generate_rows.py: edit those, not this."""'
 LINE_LENGTH = 110
 EXPORTS = "from chatapp_db import exports"
@@ -96,16 +105,17 @@ def classes_of(model: type[Base]) -> Iterator[tuple[str, str]]:
     table = model.metadata.tables[model.__tablename__]
     name = model.__name__
     yield f"{name}Row", row(model, table)
+    changes = [field(column, checked(model, column)) for column in table.c if may_change(column)]
     # Only a table that knows when a row last changed has rows that change.
-    if "updated_at" in table.c:
-        changes = [field(column, checked(model, column)) for column in table.c if may_change(column)]
+    if "updated_at" in table.c and changes:
         yield (
             f"{name}Changes",
             typed_dict(f"{name}Changes", f"What an update of `{table.name}` may name.", changes),
         )
     values = [field(column, given(model, column)) for column in table.c if may_be_given(column)]
-    purpose = f"What a new row of `{table.name}` is made of."
-    yield f"{name}Values", typed_dict(f"{name}Values", purpose, ["    id: UUID", *values])
+    if values:
+        purpose = f"What a new row of `{table.name}` is made of."
+        yield f"{name}Values", typed_dict(f"{name}Values", purpose, ["    id: UUID", *values])
 
 
 def row(model: type[Base], table: sa.Table) -> str:
@@ -203,7 +213,7 @@ def imports(body: str) -> Iterator[str]:
         from_import(module, sorted(names & words)) for module, names in IMPORTS.items() if names & words
     )
     # The typing module's own is not enough for pydantic before Python 3.12.
-    yield from ("", "from typing_extensions import TypedDict", "")
+    yield from ("", "from typing_extensions import TypedDict", "") if "TypedDict" in words else [""]
     for module in (enums, payloads, types):
         own = {
             name

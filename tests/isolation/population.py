@@ -188,6 +188,7 @@ _BY_NAME = {
     "slug": lambda mark, place: f"{mark}-{place}",
     "tokens_used": lambda mark, place: 7,
     "currency": lambda mark, place: "EUR",
+    "dimensions": lambda mark, place: 384,
     "timezone": lambda mark, place: "UTC",
     # Every page may show it.
     "allowed_origins": lambda mark, place: [],

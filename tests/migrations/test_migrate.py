@@ -12,7 +12,7 @@ import pytest
 from chatapp_db.errors import InvalidValue, SchemaAhead, SchemaOutOfDate, UnknownRevision
 from chatapp_db.migrations import migrate, status, verify
 from tests.migrations.catalog import catalog, differences
-from tests.migrations.line import AHEAD, HEAD, LINE
+from tests.migrations.line import AHEAD, EVERY_TABLE, HEAD, LINE
 from tests.migrations.strangers import migrating
 
 TABLES = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname LIKE 'chatapp%'"
@@ -32,7 +32,7 @@ def test_an_empty_database_gets_every_table(any_place):
         "current",
     )
     assert str(report) == f"migrated from nothing to {HEAD}"
-    assert any_place.value(TABLES) == 19
+    assert any_place.value(TABLES) == EVERY_TABLE
     assert any_place.rows("SELECT version_num, number FROM chatapp_db_version") == [(HEAD, int(HEAD))]
 
 
@@ -72,7 +72,7 @@ def test_everything_lands_in_the_named_schema(any_place):
     any_place.migrate(url, schema="support")
 
     assert any_place.value(f"{TABLES} AND relnamespace <> 'support'::regnamespace") == 0
-    assert any_place.value(TABLES) == 19
+    assert any_place.value(TABLES) == EVERY_TABLE
     for kind, short in (("type", "typ"), ("proc", "pro")):
         named = f"SELECT count(*) FROM pg_{kind} WHERE {short}name LIKE 'chatapp%'"
         assert any_place.value(named) > 0

@@ -8,7 +8,7 @@ import pytest
 
 from chatapp_db import rows
 from chatapp_db.schema import Base
-from chatapp_db.schema.columns import may_change
+from chatapp_db.schema.columns import may_be_given, may_change
 
 MODELS = [pytest.param(mapper.class_, id=mapper.class_.__name__) for mapper in Base.registry.mappers]
 
@@ -23,7 +23,10 @@ def test_a_row_has_every_column_in_the_order_of_the_table(model):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_new_row_must_bring_what_the_database_cannot_fill_in(model):
-    values = getattr(rows, f"{model.__name__}Values")
+    values = getattr(rows, f"{model.__name__}Values", None)
+    if values is None:
+        assert not any(may_be_given(c) for c in model.__table__.c)
+        return
     by_verbs = {"public_key", "qdrant_id", "token_hash"}
 
     needed = {c.key for c in model.__table__.c if not c.nullable and c.server_default is None}
@@ -35,7 +38,7 @@ def test_a_new_row_must_bring_what_the_database_cannot_fill_in(model):
 def test_what_identifies_a_row_or_moves_by_itself_is_no_change(model):
     changes = getattr(rows, f"{model.__name__}Changes", None)
     if changes is None:
-        assert model.__name__ == "AuditLog"
+        assert model.__name__ == "AuditLog" or not any(may_change(c) for c in model.__table__.c)
         return
 
     assert changes.__annotations__.keys() == {c.key for c in model.__table__.c if may_change(c)}

@@ -20,7 +20,7 @@ BEGIN
         FOR thing IN
             SELECT pg_catalog.format('TABLE %%I.%%I', n.nspname, c.relname)
               FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-             WHERE n.nspname = '{schema}' AND c.relkind IN ('r', 'p', 'v', 'm')
+             WHERE n.nspname = '{schema}' AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
                AND pg_catalog.starts_with(c.relname, 'chatapp_')
                AND pg_catalog.pg_has_role(c.relowner, 'USAGE')
             UNION ALL
@@ -37,7 +37,7 @@ END $$
 
 
 def withdraw_default_grants(connection: Connection, schema: str) -> None:
-    """Revoke everything on our tables and functions from the web roles, where there are such roles."""
+    """Revoke everything on what is ours from the web roles, where there are such roles."""
     connection.exec_driver_sql(_WITHDRAW.format(schema=schema))
 
 

@@ -44,6 +44,10 @@ _HOMES = {
         "MessageRow",
         "MessageValues",
     ),
+    "embeddings": (
+        "EmbeddingSetRow",
+        "VectorOutboxRow",
+    ),
     "integrations": (
         "IntegrationChanges",
         "IntegrationRow",

@@ -41,6 +41,10 @@ from chatapp_db.rows.conversations import (
     MessageRow as MessageRow,
     MessageValues as MessageValues,
 )
+from chatapp_db.rows.embeddings import (
+    EmbeddingSetRow as EmbeddingSetRow,
+    VectorOutboxRow as VectorOutboxRow,
+)
 from chatapp_db.rows.integrations import (
     IntegrationChanges as IntegrationChanges,
     IntegrationRow as IntegrationRow,

@@ -28,12 +28,17 @@ _HOMES = {
         "Customer",
         "Message",
     ),
+    "embeddings": (
+        "EmbeddingSet",
+        "VectorOutbox",
+    ),
     "enums": (
         "AgentStatus",
         "AgentType",
         "BillingCycle",
         "ChannelType",
         "ConversationStatus",
+        "EmbeddingSetStatus",
         "IntegrationStatus",
         "IntegrationType",
         "InvitationStatus",
@@ -46,6 +51,8 @@ _HOMES = {
         "SubscriptionStatus",
         "UserRole",
         "UserStatus",
+        "VectorChange",
+        "VectorDistance",
     ),
     "integrations": (
         "Integration",

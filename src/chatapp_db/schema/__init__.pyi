@@ -23,12 +23,17 @@ from chatapp_db.schema.conversations import (
     Customer as Customer,
     Message as Message,
 )
+from chatapp_db.schema.embeddings import (
+    EmbeddingSet as EmbeddingSet,
+    VectorOutbox as VectorOutbox,
+)
 from chatapp_db.schema.enums import (
     AgentStatus as AgentStatus,
     AgentType as AgentType,
     BillingCycle as BillingCycle,
     ChannelType as ChannelType,
     ConversationStatus as ConversationStatus,
+    EmbeddingSetStatus as EmbeddingSetStatus,
     IntegrationStatus as IntegrationStatus,
     IntegrationType as IntegrationType,
     InvitationStatus as InvitationStatus,
@@ -41,6 +46,8 @@ from chatapp_db.schema.enums import (
     SubscriptionStatus as SubscriptionStatus,
     UserRole as UserRole,
     UserStatus as UserStatus,
+    VectorChange as VectorChange,
+    VectorDistance as VectorDistance,
 )
 from chatapp_db.schema.integrations import (
     Integration as Integration,

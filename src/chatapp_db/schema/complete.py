@@ -1,6 +1,15 @@
 """The metadata and the declarative base, once every table is known to them."""
 
-from chatapp_db.schema import agents, analytics, companies, conversations, integrations, knowledge, users
+from chatapp_db.schema import (
+    agents,
+    analytics,
+    companies,
+    conversations,
+    embeddings,
+    integrations,
+    knowledge,
+    users,
+)
 from chatapp_db.schema.base import Base
 
 __all__ = [
@@ -9,6 +18,7 @@ __all__ = [
     "analytics",
     "companies",
     "conversations",
+    "embeddings",
     "integrations",
     "knowledge",
     "metadata",

@@ -159,3 +159,28 @@ class IntegrationStatus(StrEnum):
     ACTIVE = "active"
     INACTIVE = "inactive"
     ERROR = "error"
+
+
+class EmbeddingSetStatus(StrEnum):
+    """Where a set of embeddings is in its life; all but a dropped one are written."""
+
+    BUILDING = "building"
+    ACTIVE = "active"
+    RETIRING = "retiring"
+    DROPPED = "dropped"
+
+
+class VectorDistance(StrEnum):
+    """How vectors are compared."""
+
+    COSINE = "cosine"
+    DOT = "dot"
+
+
+class VectorChange(StrEnum):
+    """What a vector store has to be told."""
+
+    UPSERT = "upsert"
+    DELETE = "delete"
+    PURGE_SOURCE = "purge_source"
+    PURGE_COMPANY = "purge_company"

@@ -12,11 +12,18 @@ from collections.abc import Iterable, Iterator
 from sqlalchemy import MetaData, Table
 
 from chatapp_db.schema.columns import may_change
+from chatapp_db.schema.embeddings import VECTOR_REVISION
+from chatapp_db.schema.tombstones import TOMBSTONES, tombstone_statements
 from chatapp_db.schema.users import AuditLog
 
 APP_ROLE = "chatapp_app"
 PLATFORM_ROLE = "chatapp_platform"
-FUNCTIONS = ("chatapp_current_company()", "chatapp_touch_updated_at()", "chatapp_audit_guard()")
+FUNCTIONS = (
+    "chatapp_current_company()",
+    "chatapp_touch_updated_at()",
+    "chatapp_audit_guard()",
+    TOMBSTONES,
+)
 
 Commands = tuple[str, ...]
 
@@ -60,6 +67,7 @@ DO $$ DECLARE web name; BEGIN
   FOR web IN SELECT rolname FROM pg_catalog.pg_roles WHERE rolname IN ('anon', 'authenticated') LOOP
     EXECUTE 'REVOKE ALL ON {tables} FROM ' || pg_catalog.quote_ident(web);
     EXECUTE 'REVOKE ALL ON FUNCTION {functions} FROM ' || pg_catalog.quote_ident(web);
+    EXECUTE 'REVOKE ALL ON SEQUENCE {sequence} FROM ' || pg_catalog.quote_ident(web);
   END LOOP;
 END $$"""
 
@@ -145,6 +153,7 @@ def security_statements(
     yield from (_CURRENT_COMPANY, _TOUCH_UPDATED_AT, _AUDIT_GUARD)
     for table in tables:
         yield from _triggers(table, platform_role)
+    yield from tombstone_statements()
     for table in tables:
         yield f"ALTER TABLE {table.name} ENABLE ROW LEVEL SECURITY"
         yield f"ALTER TABLE {table.name} FORCE ROW LEVEL SECURITY"
@@ -209,6 +218,7 @@ def _grants(tables: Iterable[Table], app_role: str | None, platform_role: str | 
     for role in filter(None, (app_role, platform_role)):
         yield _GRANT_SCHEMA.format(role=_literal(role))
         yield f"GRANT EXECUTE ON FUNCTION chatapp_current_company() TO {_name(role)}"
+        yield f"GRANT USAGE ON SEQUENCE {VECTOR_REVISION.name} TO {_name(role)}"
     for table in tables:
         if app_role is not None:
             granted = ", ".join(_granted(table, command) for command in _app_commands(table))
@@ -229,7 +239,7 @@ def _revokes(tables: Iterable[Table]) -> Iterator[str]:
     functions = ", ".join(FUNCTIONS)
     yield f"REVOKE ALL ON {names} FROM PUBLIC"
     yield f"REVOKE ALL ON FUNCTION {functions} FROM PUBLIC"
-    yield _REVOKE_FROM_WEB.format(tables=names, functions=functions)
+    yield _REVOKE_FROM_WEB.format(tables=names, functions=functions, sequence=VECTOR_REVISION.name)
 
 
 def _search(app_role: str | None, platform_role: str | None) -> Iterator[str]:

@@ -334,16 +334,28 @@ async def test_an_agent_answers_from_its_own_sources_and_the_companys(db):
     assert len(await tenant.knowledge_chunks.keyword_search("parcels")) == 3
 
 
-async def test_a_term_is_found_as_it_is_written(db):
+async def test_chunks_are_found_by_their_words_the_best_first(db):
     company_id = await new_company(db)
     source = await new_source(db, company_id)
-    texts = ["100% off", "snake_case", "C:\\new", "plain"]
+    texts = ["a blue door", "a green door and a green gate", "green paint, green brush, green hands", "plain"]
     await db.company(company_id).knowledge.replace_chunks(source.id, passages(*texts))
     chunks = db.company(company_id).knowledge_chunks
-    for sign, text in zip("%_\\", texts, strict=False):
-        assert contents(await chunks.keyword_search(sign)) == [text]
-    assert contents(await chunks.keyword_search("n", limit=2)) == texts[:0:-1][:2]
+    assert contents(await chunks.keyword_search("GREEN")) == texts[2:0:-1]
+    assert contents(await chunks.keyword_search("green", limit=1)) == texts[2:3]
+    assert contents(await chunks.keyword_search('"blue door" or plain')) != []
+    assert contents(await chunks.keyword_search("green -door")) == texts[2:3]
+    assert await chunks.keyword_search("-door") == []
     assert await db.company(await new_company(db)).knowledge_chunks.keyword_search("plain") == []
+
+
+async def test_words_of_chunks_are_looked_at_as_they_are_now(db):
+    company_id = await new_company(db)
+    source = await new_source(db, company_id)
+    tenant = db.company(company_id)
+    await tenant.knowledge.replace_chunks(source.id, passages("old words"))
+    await tenant.knowledge.replace_chunks(source.id, passages("new words"))
+    assert await tenant.knowledge_chunks.keyword_search("old") == []
+    assert contents(await tenant.knowledge_chunks.keyword_search("words")) == ["new words"]
 
 
 async def test_bad_words_for_knowledge_are_refused_and_the_scope_goes_on(db):
@@ -353,9 +365,9 @@ async def test_bad_words_for_knowledge_are_refused_and_the_scope_goes_on(db):
         for message in (None, "", "a\0", "\ud800", "a" * 2001):
             with pytest.raises(InvalidValue, match="message"):
                 await tenant.knowledge.mark_error(source.id, message)
-        for term in (None, "", "a\0", "\ud800", "a" * 201):
-            with pytest.raises(InvalidValue, match="term"):
-                await tenant.knowledge_chunks.keyword_search(term)
+        for query in (None, "", "a\0", "\ud800", "a" * 201):
+            with pytest.raises(InvalidValue, match="query"):
+                await tenant.knowledge_chunks.keyword_search(query)
         for limit in (0, 501, True, "1"):
             with pytest.raises(InvalidValue, match="limit"):
                 await tenant.knowledge.claim_pending(limit)

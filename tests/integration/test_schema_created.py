@@ -208,7 +208,7 @@ def test_nobody_else_may_call_our_functions(place):
             text("SELECT proname, proacl::text FROM pg_proc WHERE proname LIKE 'chatapp%'")
         ).all()
 
-    assert len(acls) == len(FUNCTIONS) + 1
+    assert len(acls) == len(FUNCTIONS) + 2
     assert not any("{=" in acl or ",=" in acl for _, acl in acls)
 
 

@@ -127,6 +127,21 @@ def filled(place: Place) -> Place:
     return place
 
 
+@pytest.fixture(scope="module", params=SERVERS)
+def grown_once(request: pytest.FixtureRequest) -> Generator[Place]:
+    with fresh_place(request.getfixturevalue(request.param)) as place:
+        restore(place)
+        place.migrate()
+        yield place
+
+
+@pytest.fixture
+def grown(grown_once: Place) -> Generator[Place]:
+    """What release 0.1.0 left, migrated to this one."""
+    with copied_place(grown_once) as place:
+        yield place
+
+
 @pytest.fixture(scope="session")
 def server_16() -> Generator[Server]:
     with _running(_programs("16")) as server:

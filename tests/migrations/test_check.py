@@ -74,6 +74,16 @@ BREAKS = [
         "ALTER FUNCTION chatapp_search_messages(text, timestamptz, uuid, integer) OWNER TO CURRENT_USER",
     ),
     (
+        "function",
+        "chatapp_search_chunks(query text",
+        "ALTER FUNCTION chatapp_search_chunks(text, uuid, integer) RESET search_path",
+    ),
+    (
+        "grant",
+        "chatapp_search_chunks(query text",
+        "GRANT EXECUTE ON FUNCTION chatapp_search_chunks(text, uuid, integer) TO PUBLIC",
+    ),
+    (
         "check",
         "chatapp_messages.ck_chatapp_messages_tokens",
         "ALTER TABLE chatapp_messages DROP CONSTRAINT ck_chatapp_messages_tokens",

@@ -206,12 +206,18 @@ LISTS = [
         _some({"source_id": "source_id"}),
     ),
     Asked("knowledge_chunks.by_ids", "pk_chatapp_knowledge_chunks", lambda place: {"ids": place.chunks}),
-    Asked(
-        "knowledge_chunks.keyword_search",
-        "",
-        lambda _: {"term": "nothing-like-it"},
-        reads=Reads.EVERYTHING,
-        reason=_TEXT,
+    *(
+        Asked(
+            "knowledge_chunks.keyword_search",
+            "pk_chatapp_knowledge_chunks",
+            _some(given),
+            " ".join(given.values()),
+        )
+        for given in (
+            {"query": "parcel"},
+            {"query": "nowhere to be found"},
+            {"query": "parcel or discount", "agent_id": "agent_id"},
+        )
     ),
     *(
         Asked(

@@ -12,16 +12,15 @@ import sqlalchemy as sa
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement, constant
 from chatapp_db.repositories.base import Entity, owned, table_of
-from chatapp_db.repositories.border import as_id, as_ids, as_term
+from chatapp_db.repositories.border import TERM_LENGTH, as_id, as_ids, as_text
 from chatapp_db.repositories.operations import AsyncioRepository, BlockingRepository, TenantOperations
 from chatapp_db.repositories.paging import Page, as_limit, cut, limit_of, rung, seal, unseal
 from chatapp_db.rows import KnowledgeChunkRow
-from chatapp_db.schema import KnowledgeChunk, KnowledgeSource
+from chatapp_db.schema import KnowledgeChunk
 
 __all__ = ["AsyncKnowledgeChunkRepository", "KnowledgeChunkOperations", "KnowledgeChunkRepository"]
 
 _chunks = table_of(KnowledgeChunk)
-_sources = table_of(KnowledgeSource)
 
 
 class KnowledgeChunkOperations(TenantOperations[KnowledgeChunkRow]):
@@ -56,20 +55,22 @@ class KnowledgeChunkOperations(TenantOperations[KnowledgeChunkRow]):
 
     @operation
     async def keyword_search(
-        self, term: str, *, agent_id: UUID | None = None, limit: int = 25
+        self, query: str, *, agent_id: UUID | None = None, limit: int = 25
     ) -> list[KnowledgeChunkRow]:
-        """Find the chunks that have a term in them, as it is written but for upper and lower case.
+        """Find chunks by their words, best first.
 
-        Of an agent, only those it answers from: of its own sources and of the whole company's. The newest
-        come first; the company's chunks are read until there are enough.
+        ``query`` is what people type into a search box: words that all must occur, ``"a phrase"``, ``or``,
+        ``-without``. Words are taken as they are written, in any language and case; of a chunk its first
+        65,536 characters are looked at. Of an agent, only those it answers from: of its own sources and of
+        the whole company's. Where more than a thousand chunks match, the newest thousand are ranked. A query
+        that only excludes finds nothing.
 
         Raises InvalidValue.
         """
-        parameters: dict[str, Any] = {"contains": f"%{as_term(term)}%"}
-        if agent_id is not None:
-            parameters["agent_id"] = as_id("agent_id", agent_id)
-        statement = _keyword_search(rung(as_limit(limit)), of_agent=agent_id is not None)
-        return (await self._fetch(statement, **parameters))[:limit]
+        words = as_text("query", query, TERM_LENGTH)
+        agent = None if agent_id is None else as_id("agent_id", agent_id)
+        rows = await self._fetch(_keyword_search(rung(as_limit(limit))), query=words, agent_id=agent)
+        return rows[:limit]
 
 
 class KnowledgeChunkRepository(KnowledgeChunkOperations, BlockingRepository):
@@ -99,12 +100,15 @@ def _by_ids() -> Statement[KnowledgeChunkRow]:
 
 
 @cache
-def _keyword_search(rows: int, *, of_agent: bool) -> Statement[KnowledgeChunkRow]:
-    c, s = _chunks.c, _sources.c
-    has_it = c.content.ilike(sa.bindparam("contains", type_=sa.Text()))
-    query = sa.select(*c).where(owned(_chunks), has_it)
-    if of_agent:
-        is_theirs = s.agent_id == sa.bindparam("agent_id", type_=s.agent_id.type)
-        query = query.join(_sources, s.id == c.source_id)
-        query = query.where(owned(_sources), sa.or_(is_theirs, s.agent_id.is_(None)))
-    return Statement(query.order_by(c.id.desc()).limit(constant(rows, sa.Integer())), KnowledgeChunkRow)
+def _keyword_search(rows: int) -> Statement[KnowledgeChunkRow]:
+    """Ask the one function that may use the index of words, and read what it found below the policies."""
+    c = _chunks.c
+    query = sa.bindparam("query", type_=sa.Text())
+    agent_id = sa.bindparam("agent_id", type_=c.id.type)
+    found: Any = (
+        sa.func.chatapp_search_chunks(query, agent_id, constant(rows, sa.Integer()))
+        .table_valued(sa.column("id", c.id.type), sa.column("rank", sa.REAL()))
+        .render_derived("found")
+    )
+    chunks = sa.select(*c).join_from(found, _chunks, sa.and_(owned(_chunks), c.id == found.c.id))
+    return Statement(chunks.order_by(found.c.rank.desc(), c.id.desc()), KnowledgeChunkRow)

@@ -40,6 +40,7 @@ from chatapp_db.schema.columns import (
 )
 from chatapp_db.schema.enums import ChannelType, ConversationStatus, MessageRole, MessageType
 from chatapp_db.schema.payloads import Attachment, ConversationMetadata, CustomerMetadata, MessageMetadata
+from chatapp_db.schema.searching import words_index
 
 if TYPE_CHECKING:
     from chatapp_db.schema.agents import Agent
@@ -205,16 +206,7 @@ class Message(Tenant, Timestamped, Base):
         ),
         inside_company("sender_user_id", "chatapp_users"),
         Index(None, "company_id", "sender_user_id", postgresql_where=text("sender_user_id IS NOT NULL")),
-        # A vector of words holds 1 MB: longer texts are found by their beginning, not refused. The company
-        # is one of the words, so that a search reads what it said and nobody else.
-        Index(
-            "ix_chatapp_messages_search",
-            text(
-                "(to_tsvector('simple'::regconfig, left(content, 65536))"
-                " || array_to_tsvector(ARRAY['company ' || company_id::text]))"
-            ),
-            postgresql_using="gin",
-        ),
+        words_index("chatapp_messages"),
         CheckConstraint("tokens_used >= 0", name="tokens"),
         comment="The turns of the conversations",
     )

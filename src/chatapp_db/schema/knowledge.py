@@ -33,6 +33,7 @@ from chatapp_db.schema.columns import (
 )
 from chatapp_db.schema.enums import KnowledgeSourceStatus, KnowledgeSourceType
 from chatapp_db.schema.payloads import ChunkMetadata, SourceMetadata
+from chatapp_db.schema.searching import words_index
 
 if TYPE_CHECKING:
     from chatapp_db.schema.agents import Agent
@@ -98,6 +99,7 @@ class KnowledgeChunk(Tenant, Timestamped, Base):
         inside_company("source_id", "chatapp_knowledge_sources", ondelete="CASCADE"),
         UniqueConstraint("company_id", "source_id", "chunk_index"),
         UniqueConstraint("company_id", "qdrant_id"),
+        words_index("chatapp_knowledge_chunks"),
         comment="Passages of the sources; their vectors are in the vector store",
     )
 

@@ -13,6 +13,8 @@ from sqlalchemy import MetaData, Table
 
 from chatapp_db.schema.columns import may_change
 from chatapp_db.schema.embeddings import VECTOR_REVISION
+from chatapp_db.schema.quoting import literal, name
+from chatapp_db.schema.searching import search_statements
 from chatapp_db.schema.tombstones import TOMBSTONES, tombstone_statements
 from chatapp_db.schema.users import AuditLog
 
@@ -72,74 +74,6 @@ DO $$ DECLARE web name; BEGIN
 END $$"""
 
 
-_SEARCH = "chatapp_search_messages(text, timestamptz, uuid, integer)"
-
-# A full-text condition is not leakproof, so that no index serves it below a policy: this runs as the
-# platform role, above them, and its first condition is the company; as text, or the planner would read all
-# of its messages by another index and intersect. A search of exclusions alone finds nothing: it would read
-# all that the company ever said.
-_SEARCH_MESSAGES = """\
-DO $do$ BEGIN
-  EXECUTE replace($body$
-CREATE FUNCTION chatapp_search_messages(query text, before timestamptz, before_id uuid, most integer)
-RETURNS TABLE (id uuid, created_at timestamptz)
-LANGUAGE sql STABLE {whose} SET search_path = '' AS
-$$ select m.id, m.created_at
-     from <schema>.chatapp_messages as m
-    where m.company_id::text = (select <schema>.chatapp_current_company())::text
-      and (pg_catalog.to_tsvector('pg_catalog.simple'::pg_catalog.regconfig,
-                                  pg_catalog.left(m.content, 65536))
-           || pg_catalog.array_to_tsvector(array['company ' || m.company_id::text]))
-          operator(pg_catalog.@@)
-          (pg_catalog.websearch_to_tsquery('pg_catalog.simple'::pg_catalog.regconfig, query)
-           && pg_catalog.quote_literal(
-                'company ' || (select <schema>.chatapp_current_company())::text)::pg_catalog.tsquery)
-      and pg_catalog.querytree(
-            pg_catalog.websearch_to_tsquery('pg_catalog.simple'::pg_catalog.regconfig, query))
-          not in ('', 'T')
-      and (before is null or (m.created_at, m.id) < (before, before_id))
-    order by m.created_at desc, m.id desc
-    limit least(greatest(most, 1), 501) $$
-  $body$, '<schema>', pg_catalog.quote_ident(pg_catalog.current_schema()));
-END $do$"""
-
-# Whoever the schema's default privileges name, too: it is for the company's role alone.
-_WITHDRAW_SEARCH = f"""\
-DO $$ DECLARE whom text; BEGIN
-  FOR whom IN
-    SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END
-      FROM pg_proc AS p CROSS JOIN aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
-     WHERE p.oid = to_regprocedure('{_SEARCH}') AND a.grantee <> p.proowner
-  LOOP
-    EXECUTE 'REVOKE ALL ON FUNCTION {_SEARCH} FROM ' || whom;
-  END LOOP;
-END $$"""  # noqa: S608  # a constant
-
-# An owner must be one who may create in the schema, at this moment and no longer. A login that may
-# not take the role, and only wants to compare, goes without.
-_GIVE_SEARCH = f"""\
-DO $$ DECLARE
-  home name := current_schema();
-  login name := current_user;
-  role_before text := current_setting('role');
-  lacks boolean := NOT has_schema_privilege({{role}}, home, 'CREATE');
-BEGIN
-  IF lacks THEN
-    EXECUTE 'GRANT CREATE ON SCHEMA ' || quote_ident(home) || ' TO ' || quote_ident({{role}});
-  END IF;
-  EXECUTE 'ALTER FUNCTION {_SEARCH} OWNER TO ' || quote_ident({{role}});
-  IF {{for_login}} THEN
-    PERFORM set_config('role', {{role}}, true);
-    EXECUTE 'GRANT EXECUTE ON FUNCTION {_SEARCH} TO ' || quote_ident(login);
-    PERFORM set_config('role', role_before, true);
-  END IF;
-  IF lacks THEN
-    EXECUTE 'REVOKE CREATE ON SCHEMA ' || quote_ident(home) || ' FROM ' || quote_ident({{role}});
-  END IF;
-EXCEPTION WHEN insufficient_privilege THEN NULL;
-END $$"""
-
-
 def security_statements(
     metadata: MetaData, *, app_role: str | None = APP_ROLE, platform_role: str | None = PLATFORM_ROLE
 ) -> Iterator[str]:
@@ -161,12 +95,12 @@ def security_statements(
         yield from _policies(table, app_role, platform_role)
     yield from _grants(tables, app_role, platform_role)
     yield from _revokes(tables)
-    yield from _search(app_role, platform_role)
+    yield from search_statements(app_role, platform_role)
 
 
 def _triggers(table: Table, platform_role: str | None) -> Iterator[str]:
     if table is AuditLog.__table__:
-        guard = f"EXECUTE FUNCTION chatapp_audit_guard({_literal(platform_role or '')})"
+        guard = f"EXECUTE FUNCTION chatapp_audit_guard({literal(platform_role or '')})"
         yield (
             f"CREATE TRIGGER tr_{table.name}_row BEFORE UPDATE OR DELETE ON {table.name} FOR EACH ROW {guard}"
         )
@@ -185,13 +119,13 @@ def _policies(table: Table, app_role: str | None, platform_role: str | None) -> 
     key = table.info["company_key"]
     # The sub-select keeps it to one call of the function per statement.
     own = f"{key} = (SELECT chatapp_current_company())" if key else "true"
-    app = "CURRENT_USER" if app_role is None else _name(app_role)
+    app = "CURRENT_USER" if app_role is None else name(app_role)
     for command in _app_commands(table):
         yield _policy(table, "app", command, app, own)
     # A policy of its own: an OR in the company's would cost it its index conditions.
     if platform_role is not None:
         for command in _platform_commands(table):
-            yield _policy(table, "platform", command, _name(platform_role), "true")
+            yield _policy(table, "platform", command, name(platform_role), "true")
 
 
 def _policy(table: Table, whose: str, command: str, role: str, condition: str) -> str:
@@ -216,15 +150,15 @@ def _platform_commands(table: Table) -> Commands:
 
 def _grants(tables: Iterable[Table], app_role: str | None, platform_role: str | None) -> Iterator[str]:
     for role in filter(None, (app_role, platform_role)):
-        yield _GRANT_SCHEMA.format(role=_literal(role))
-        yield f"GRANT EXECUTE ON FUNCTION chatapp_current_company() TO {_name(role)}"
-        yield f"GRANT USAGE ON SEQUENCE {VECTOR_REVISION.name} TO {_name(role)}"
+        yield _GRANT_SCHEMA.format(role=literal(role))
+        yield f"GRANT EXECUTE ON FUNCTION chatapp_current_company() TO {name(role)}"
+        yield f"GRANT USAGE ON SEQUENCE {VECTOR_REVISION.name} TO {name(role)}"
     for table in tables:
         if app_role is not None:
             granted = ", ".join(_granted(table, command) for command in _app_commands(table))
-            yield f"GRANT {granted} ON {table.name} TO {_name(app_role)}"
+            yield f"GRANT {granted} ON {table.name} TO {name(app_role)}"
         if platform_role is not None:
-            yield f"GRANT {', '.join(_platform_commands(table))} ON {table.name} TO {_name(platform_role)}"
+            yield f"GRANT {', '.join(_platform_commands(table))} ON {table.name} TO {name(platform_role)}"
 
 
 def _granted(table: Table, command: str) -> str:
@@ -240,22 +174,3 @@ def _revokes(tables: Iterable[Table]) -> Iterator[str]:
     yield f"REVOKE ALL ON {names} FROM PUBLIC"
     yield f"REVOKE ALL ON FUNCTION {functions} FROM PUBLIC"
     yield _REVOKE_FROM_WEB.format(tables=names, functions=functions, sequence=VECTOR_REVISION.name)
-
-
-def _search(app_role: str | None, platform_role: str | None) -> Iterator[str]:
-    """Make the search and give it to the platform role; without one it runs as its caller, unindexed."""
-    yield _SEARCH_MESSAGES.format(whose="SECURITY DEFINER" if platform_role else "SECURITY INVOKER")
-    yield _WITHDRAW_SEARCH
-    if app_role is not None:
-        yield f"GRANT EXECUTE ON FUNCTION {_SEARCH} TO {_name(app_role)}"
-    if platform_role is not None:
-        for_login = "false" if app_role else "true"
-        yield _GIVE_SEARCH.format(role=_literal(platform_role), for_login=for_login)
-
-
-def _name(role: str) -> str:
-    return '"' + role.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

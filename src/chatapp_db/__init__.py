@@ -62,7 +62,14 @@ _HOMES = {
     ),
     "execution.guest": ("tenant_scope",),
     "execution.scope": ("Access",),
-    "knowledge": ("AsyncEmbedder", "AsyncKnowledgeIndex", "Embedder", "KnowledgeIndex", "ScoredChunk"),
+    "knowledge": (
+        "AsyncEmbedder",
+        "AsyncKnowledgeIndex",
+        "Embedder",
+        "KnowledgeIndex",
+        "ScoredChunk",
+        "SearchResult",
+    ),
     "migrations": (
         "Difference",
         "MigrationReport",

@@ -58,6 +58,7 @@ from chatapp_db.knowledge import (
     Embedder as Embedder,
     KnowledgeIndex as KnowledgeIndex,
     ScoredChunk as ScoredChunk,
+    SearchResult as SearchResult,
 )
 from chatapp_db.migrations import (
     Difference as Difference,

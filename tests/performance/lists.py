@@ -206,6 +206,13 @@ LISTS = [
         _some({"source_id": "source_id"}),
     ),
     Asked("knowledge_chunks.by_ids", "pk_chatapp_knowledge_chunks", lambda place: {"ids": place.chunks}),
+    Asked(
+        "knowledge_chunks.by_ids",
+        "pk_chatapp_knowledge_chunks",
+        lambda place: {"ids": place.chunks, "agent_id": place.agent_id},
+        "of an agent",
+        pages=2,
+    ),
     *(
         Asked(
             "knowledge_chunks.keyword_search",

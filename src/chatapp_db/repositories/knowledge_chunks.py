@@ -16,11 +16,12 @@ from chatapp_db.repositories.border import TERM_LENGTH, as_id, as_ids, as_text
 from chatapp_db.repositories.operations import AsyncioRepository, BlockingRepository, TenantOperations
 from chatapp_db.repositories.paging import Page, as_limit, cut, limit_of, rung, seal, unseal
 from chatapp_db.rows import KnowledgeChunkRow
-from chatapp_db.schema import KnowledgeChunk
+from chatapp_db.schema import KnowledgeChunk, KnowledgeSource
 
 __all__ = ["AsyncKnowledgeChunkRepository", "KnowledgeChunkOperations", "KnowledgeChunkRepository"]
 
 _chunks = table_of(KnowledgeChunk)
+_sources = table_of(KnowledgeSource)
 
 
 class KnowledgeChunkOperations(TenantOperations[KnowledgeChunkRow]):
@@ -44,13 +45,19 @@ class KnowledgeChunkOperations(TenantOperations[KnowledgeChunkRow]):
         return cut(rows, limit, lambda last: seal(self._company_id, shape, [last.chunk_index]))
 
     @operation
-    async def by_ids(self, ids: Sequence[UUID]) -> list[KnowledgeChunkRow]:
+    async def by_ids(self, ids: Sequence[UUID], *, agent_id: UUID | None = None) -> list[KnowledgeChunkRow]:
         """Give chunks by their ids, in the order given; what the company does not have is left out.
+
+        Of an agent, only those it answers from: of its own sources and of the whole company's.
 
         Raises InvalidValue.
         """
         wanted = as_ids("ids", ids)
-        rows = {row.id: row for row in await self._fetch(_by_ids(), ids=wanted)}
+        parameters: dict[str, Any] = {"ids": wanted}
+        if agent_id is not None:
+            parameters["agent_id"] = as_id("agent_id", agent_id)
+        found = await self._fetch(_by_ids(of_agent=agent_id is not None), **parameters)
+        rows = {row.id: row for row in found}
         return [rows[id] for id in wanted if id in rows]
 
     @operation
@@ -93,10 +100,15 @@ def _of_source(rows: int, *, follows: bool) -> Statement[KnowledgeChunkRow]:
 
 
 @cache
-def _by_ids() -> Statement[KnowledgeChunkRow]:
-    c = _chunks.c
+def _by_ids(*, of_agent: bool) -> Statement[KnowledgeChunkRow]:
+    c, s = _chunks.c, _sources.c
     ids: Any = sa.bindparam("ids", type_=sa.ARRAY(c.id.type))
-    return Statement(sa.select(*c).where(owned(_chunks), c.id == sa.any_(ids)), KnowledgeChunkRow)
+    query = sa.select(*c).where(owned(_chunks), c.id == sa.any_(ids))
+    if of_agent:
+        is_theirs = s.agent_id == sa.bindparam("agent_id", type_=s.agent_id.type)
+        query = query.join(_sources, s.id == c.source_id)
+        query = query.where(owned(_sources), sa.or_(is_theirs, s.agent_id.is_(None)))
+    return Statement(query, KnowledgeChunkRow)
 
 
 @cache

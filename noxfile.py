@@ -67,7 +67,7 @@ def bench(session: nox.Session) -> None:
 @nox.session(reuse_venv=False)
 def demo(session: nox.Session) -> None:
     """Install as a user does, into a new environment, and run the demo."""
-    install(session, ".[embedded,cli]")
+    install(session, ".[embedded,edge,cli]")
     session.run("chatapp-db", "demo", *session.posargs)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import zlib
+from collections.abc import Sequence
 
 __all__ = ["DIMENSION", "embed"]
 
@@ -25,8 +26,12 @@ _SIGN = 1 << 31
 _STEM = 5
 
 
-def embed(text: str) -> list[float]:
-    """Turn a text into a vector of unit length; one without a telling word points somewhere, too."""
+def embed(texts: Sequence[str]) -> list[list[float]]:
+    """Turn texts into vectors of unit length; one without a telling word points somewhere, too."""
+    return [_vector(text) for text in texts]
+
+
+def _vector(text: str) -> list[float]:
     vector = [0.0] * DIMENSION
     for word in _WORD.findall(text.lower()):
         if not _SAYS_LITTLE.fullmatch(word):

@@ -3,47 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
+from pathlib import Path
+from urllib.parse import quote
 
 from chatapp_db.database import Database
 from chatapp_db.demo.embedder import DIMENSION, embed
 from chatapp_db.demo.writing import Company
 from chatapp_db.knowledge import KnowledgeIndex
 from chatapp_db.schema import KnowledgeSourceType
-from chatapp_db.vectors import create_vector_store
+from chatapp_db.vectors import VectorStore, create_vector_store
 
-__all__ = ["Library"]
+__all__ = ["Library", "vectors_in"]
 
 _LOWEST_SCORE = 0.05
 
 
-class Library:
-    """A knowledge index over vectors in memory; what companies add stays apart."""
+def vectors_in(folder: Path) -> VectorStore:
+    """Keep vectors in a folder, by the engine that runs inside this process.
 
-    def __init__(self, db: Database) -> None:
+    Raises MissingExtra without the extra ``edge``.
+    """
+    return create_vector_store(f"edge://{quote(str(folder.absolute()))}", dimension=DIMENSION)
+
+
+class Library:
+    """A knowledge index over a vector store; what companies add stays apart."""
+
+    def __init__(self, db: Database, store: VectorStore) -> None:
         self._db = db
-        self._store = create_vector_store("memory://", dimension=DIMENSION)
-        self._index = KnowledgeIndex(db, self._store)
+        self._index = KnowledgeIndex(db, store, embedder=embed)
 
     def add(self, company: Company, passages: Sequence[str]) -> None:
         """Register a source and index its passages."""
-        self._store.ensure_collection()
         source = self._db.company(company.id).knowledge.register(
             name="House rules", type=KnowledgeSourceType.TEXT, agent_id=company.agent_id
         )
-        vectors = [embed(passage) for passage in passages]
+        vectors = embed(passages)
         self._index.index(company.id, source.id, [{"content": passage} for passage in passages], vectors)
 
     def search(self, company: Company, question: str, limit: int) -> list[tuple[float, str]]:
         """Find the passages of a company that come nearest to a question, with their scores."""
-        found = self._index.search(company.id, embed(question), limit, min_score=_LOWEST_SCORE)
+        found = self._index.search(company.id, question, limit, min_score=_LOWEST_SCORE)
         return [(hit.score, hit.chunk.content) for hit in found]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._store.close()

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from chatapp_db.database import Database
 from chatapp_db.demo.dialogues import Selection, from_file, from_sample
-from chatapp_db.demo.library import Library
+from chatapp_db.demo.library import Library, vectors_in
 from chatapp_db.demo.plain import plain_writer
 from chatapp_db.demo.probes import probes, searched
 from chatapp_db.demo.progress import progress
@@ -27,6 +27,7 @@ from chatapp_db.migrations import migrate
 from chatapp_db.rows import DailyAnalyticsRow
 from chatapp_db.schema import AgentStatus, AgentType
 from chatapp_db.seeding import seed
+from chatapp_db.vectors import VectorStore
 
 __all__ = ["DemoSettings", "perform"]
 
@@ -56,9 +57,10 @@ def perform(console: Console, settings: DemoSettings) -> bool:
         selection = stack.enter_context(_selection(settings))
         started = perf_counter()
         folder = stack.enter_context(_folder(settings.folder))
+        store = stack.enter_context(vectors_in(folder / "vectors"))
         server = stack.enter_context(EmbeddedServer.start(folder))
         db = stack.enter_context(Database(server.url, application_name="chatapp_db demo"))
-        stage = _Stage(Screens(console), db, server.url, settings)
+        stage = _Stage(Screens(console), db, store, server.url, settings)
         stage.screens.step("database", f"PostgreSQL in {folder}, {perf_counter() - started:.1f} s to start")
         return stage.play(selection)
 
@@ -66,9 +68,12 @@ def perform(console: Console, settings: DemoSettings) -> bool:
 class _Stage:
     """A database, and what is shown of it."""
 
-    def __init__(self, screens: Screens, db: Database, url: str, settings: DemoSettings) -> None:
+    def __init__(
+        self, screens: Screens, db: Database, store: VectorStore, url: str, settings: DemoSettings
+    ) -> None:
         self.screens = screens
         self._db = db
+        self._store = store
         self._url = url
         self._settings = settings
         self._first_day = _today()
@@ -84,10 +89,11 @@ class _Stage:
             items = self._db.company(company.id).conversations.inbox(limit=_INBOX_LINES).items
             self.screens.inbox(company.name, items)
         self._show_conversation(companies[0])
-        with Library(self._db) as library:
-            self._show_knowledge(library, companies)
-            self._show_analytics(companies)
-            return self._show_isolation(library, companies) and complete
+        self._store.ensure_collection()
+        library = Library(self._db, self._store)
+        self._show_knowledge(library, companies)
+        self._show_analytics(companies)
+        return self._show_isolation(library, companies) and complete
 
     def _write(self, companies: Sequence[Company], selection: Selection) -> None:
         db = self._db

@@ -24,7 +24,7 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 FENCED = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)(?P<path>[^)#]+)")
 EXTRAS = re.compile(r"(?:\.|chatapp-db)\[(?P<names>[\w,]+)\]")
-REQUIRED = {"README.md", "docs/quickstart.md"}
+REQUIRED = {"README.md", "docs/quickstart.md", "docs/howto/vectors.md"}
 # Addresses of the repository's own pages, which are no files.
 _PAGES = ("../../compare/", "../../releases/")
 

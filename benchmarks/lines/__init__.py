@@ -21,6 +21,7 @@ LINES = {
     "together": "many callers on a pool of five connections",
     "start": "the import, and migrate() at head",
     "growth": "the same calls as the data grows",
+    "vectors": "vectors on each engine, next to its plain client",
 }
 """The names of the lines in the order they run, and what each is about."""
 

@@ -30,6 +30,7 @@ MODULES = (
     "conversations",
     "analytics",
     "integrations",
+    "usage",
 )
 FIRST_LINE = '"""Generated from the tables by tools/generate_rows.py: edit those, not this."""'
 LINE_LENGTH = 110
@@ -124,7 +125,8 @@ def row(model: type[Base], table: sa.Table) -> str:
 
 
 def typed_dict(name: str, purpose: str, fields: list[str]) -> str:
-    return "\n".join([f'@closed\nclass {name}(TypedDict, total=False):\n    """{purpose}"""\n', *fields])
+    head = f'@closed\nclass {name}(TypedDict, total=False):\n    """{purpose}"""'
+    return "\n".join([head, *([""] if fields else []), *fields])
 
 
 def field(column: sa.Column[Any], annotation: str) -> str:
@@ -206,7 +208,8 @@ def bounds(column: sa.Column[Any]) -> str:
 
 def imports(body: str) -> Iterator[str]:
     """Import what the classes name, in the order that ruff keeps."""
-    words = set(re.findall(r"\w+", body))
+    # A column may be called what a type is.
+    words = set(re.findall(r"\w+", re.sub(r"(?m)^    \w+:", "", body)))
     if "dt" in words:
         yield "import datetime as dt"
     yield from (

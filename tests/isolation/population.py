@@ -178,6 +178,10 @@ def _first(kind: type[enum.Enum] | None) -> enum.Enum:
 
 
 _BY_COLUMN = {
+    # Of the deliveries one is settled, the others are under way.
+    "chatapp_webhook_deliveries.delivered_at": lambda mark, place: NOON if place == 1 else None,
+    "chatapp_webhook_deliveries.next_attempt_at": lambda mark, place: None if place == 1 else NOON,
+    "chatapp_usage_reservations.expires_at": lambda mark, place: NOON,
     # Who was invited is nobody yet.
     "chatapp_team_invitations.email": lambda mark, place: f"{mark}.invited.{place}@example.com",
 }
@@ -187,6 +191,7 @@ _BY_NAME = {
     "email": lambda mark, place: f"{mark}.{place}@example.com",
     "slug": lambda mark, place: f"{mark}-{place}",
     "tokens_used": lambda mark, place: 7,
+    "amount": lambda mark, place: 1,
     "currency": lambda mark, place: "EUR",
     "dimensions": lambda mark, place: 384,
     "timezone": lambda mark, place: "UTC",

@@ -11,7 +11,7 @@ from psycopg import errors, sql
 
 from tests.isolation.population import OWNED, Populations
 
-EXPECTED_KEYS = 15
+EXPECTED_KEYS = 16
 
 
 def references() -> list[sa.ForeignKeyConstraint]:

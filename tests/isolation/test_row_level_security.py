@@ -14,7 +14,7 @@ from chatapp_db.execution.carriers import SingleCalls
 from chatapp_db.execution.statement import Statement, scalar
 from tests.isolation.population import OWNED
 
-EXPECTED_TABLES = 17
+EXPECTED_TABLES = 20
 
 REFUSED = r"row-level security|permission denied"
 THEM = sa.bindparam("them", type_=sa.Uuid())

@@ -113,9 +113,12 @@ def revoke() -> Statement[TeamInvitationRow]:
 @cache
 def expire_due(*, across_companies: bool = False) -> Statement[TeamInvitationRow]:
     """Mark a batch of invitations, past those that another call holds."""
-    own = sa.true() if across_companies else owned(_invitations)
-    over = sa.select(_c.id).where(own, _is_pending, _c.expires_at <= sa.func.now())
-    batch = over.order_by(_c.id).limit(sa.bindparam("limit", type_=sa.Integer()))
+    # By these words each of the two finds the index that is its own.
+    own, chosen = (
+        (sa.true(), _c.accepted_at.is_(None)) if across_companies else (owned(_invitations), sa.true())
+    )
+    over = sa.select(_c.id).where(own, chosen, _is_pending, _c.expires_at <= sa.func.now())
+    batch = over.order_by(_c.expires_at, _c.id).limit(sa.bindparam("limit", type_=sa.Integer()))
     due = batch.with_for_update(skip_locked=True).cte("due")
     update: Any = sa.update(_invitations).where(own, _c.id == due.c.id)
     expired = update.values(status=_status(InvitationStatus.EXPIRED))

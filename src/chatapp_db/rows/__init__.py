@@ -53,6 +53,9 @@ _HOMES = {
         "IntegrationRow",
         "IntegrationValues",
         "WebhookChanges",
+        "WebhookDeliveryChanges",
+        "WebhookDeliveryRow",
+        "WebhookDeliveryValues",
         "WebhookRow",
         "WebhookValues",
     ),
@@ -63,6 +66,12 @@ _HOMES = {
         "KnowledgeSourceChanges",
         "KnowledgeSourceRow",
         "KnowledgeSourceValues",
+    ),
+    "usage": (
+        "UsageCounterRow",
+        "UsageCounterValues",
+        "UsageReservationRow",
+        "UsageReservationValues",
     ),
     "users": (
         "AuditLogRow",

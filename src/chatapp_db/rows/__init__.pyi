@@ -50,6 +50,9 @@ from chatapp_db.rows.integrations import (
     IntegrationRow as IntegrationRow,
     IntegrationValues as IntegrationValues,
     WebhookChanges as WebhookChanges,
+    WebhookDeliveryChanges as WebhookDeliveryChanges,
+    WebhookDeliveryRow as WebhookDeliveryRow,
+    WebhookDeliveryValues as WebhookDeliveryValues,
     WebhookRow as WebhookRow,
     WebhookValues as WebhookValues,
 )
@@ -60,6 +63,12 @@ from chatapp_db.rows.knowledge import (
     KnowledgeSourceChanges as KnowledgeSourceChanges,
     KnowledgeSourceRow as KnowledgeSourceRow,
     KnowledgeSourceValues as KnowledgeSourceValues,
+)
+from chatapp_db.rows.usage import (
+    UsageCounterRow as UsageCounterRow,
+    UsageCounterValues as UsageCounterValues,
+    UsageReservationRow as UsageReservationRow,
+    UsageReservationValues as UsageReservationValues,
 )
 from chatapp_db.rows.users import (
     AuditLogRow as AuditLogRow,

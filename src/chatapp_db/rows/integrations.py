@@ -8,8 +8,8 @@ from uuid import UUID
 from typing_extensions import TypedDict
 
 from chatapp_db.schema.enums import IntegrationStatus, IntegrationType
-from chatapp_db.schema.payloads import SecretEnvelope
-from chatapp_db.schema.types import Bool, Label, Text, Texts, closed
+from chatapp_db.schema.payloads import EventPayload, SecretEnvelope
+from chatapp_db.schema.types import Bool, Json, Label, Text, Texts, closed
 
 
 @dataclass(slots=True)
@@ -81,3 +81,43 @@ class WebhookValues(TypedDict, total=False):
     url: Required[Annotated[str, Text(2048, min_length=1)]]
     events: Annotated[list[str], Texts(100, max_items=100, min_items=1)]
     is_active: Bool
+
+
+@dataclass(slots=True)
+class WebhookDeliveryRow:
+    """A row of `chatapp_webhook_deliveries`."""
+
+    id: UUID
+    company_id: UUID
+    webhook_id: UUID
+    event_id: UUID
+    event: str
+    payload: EventPayload
+    attempts: int
+    status_code: int | None
+    error: str | None
+    next_attempt_at: dt.datetime | None
+    lease_token: UUID | None
+    delivered_at: dt.datetime | None
+    dead_at: dt.datetime | None
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
+@closed
+class WebhookDeliveryChanges(TypedDict, total=False):
+    """What an update of `chatapp_webhook_deliveries` may name."""
+
+    event: Annotated[str, Text(100, min_length=1)]
+    payload: Annotated[EventPayload, Json()]
+
+
+@closed
+class WebhookDeliveryValues(TypedDict, total=False):
+    """What a new row of `chatapp_webhook_deliveries` is made of."""
+
+    id: UUID
+    webhook_id: Required[UUID]
+    event_id: Required[UUID]
+    event: Required[Annotated[str, Text(100, min_length=1)]]
+    payload: Annotated[EventPayload, Json()]

@@ -57,10 +57,15 @@ _HOMES = {
     "integrations": (
         "Integration",
         "Webhook",
+        "WebhookDelivery",
     ),
     "knowledge": (
         "KnowledgeChunk",
         "KnowledgeSource",
+    ),
+    "usage": (
+        "UsageCounter",
+        "UsageReservation",
     ),
     "users": (
         "AuditLog",

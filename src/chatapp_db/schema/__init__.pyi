@@ -52,10 +52,15 @@ from chatapp_db.schema.enums import (
 from chatapp_db.schema.integrations import (
     Integration as Integration,
     Webhook as Webhook,
+    WebhookDelivery as WebhookDelivery,
 )
 from chatapp_db.schema.knowledge import (
     KnowledgeChunk as KnowledgeChunk,
     KnowledgeSource as KnowledgeSource,
+)
+from chatapp_db.schema.usage import (
+    UsageCounter as UsageCounter,
+    UsageReservation as UsageReservation,
 )
 from chatapp_db.schema.users import (
     AuditLog as AuditLog,

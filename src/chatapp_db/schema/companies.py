@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from chatapp_db.schema.analytics import ConversationAnalytics, DailyAnalytics
     from chatapp_db.schema.conversations import CannedResponse, Conversation, Customer, Message
     from chatapp_db.schema.embeddings import VectorOutbox
-    from chatapp_db.schema.integrations import Integration, Webhook
+    from chatapp_db.schema.integrations import Integration, Webhook, WebhookDelivery
     from chatapp_db.schema.knowledge import KnowledgeChunk, KnowledgeSource
+    from chatapp_db.schema.usage import UsageCounter, UsageReservation
     from chatapp_db.schema.users import AuditLog, TeamInvitation, User
 
 
@@ -115,3 +116,6 @@ class Company(Identified, Timestamped, Base):
     integrations: Mapped[list[Integration]] = company_children()
     vector_outbox: Mapped[list[VectorOutbox]] = company_children()
     webhooks: Mapped[list[Webhook]] = company_children()
+    webhook_deliveries: Mapped[list[WebhookDelivery]] = company_children()
+    usage_counters: Mapped[list[UsageCounter]] = company_children()
+    usage_reservations: Mapped[list[UsageReservation]] = company_children()

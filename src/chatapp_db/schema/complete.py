@@ -8,6 +8,7 @@ from chatapp_db.schema import (
     embeddings,
     integrations,
     knowledge,
+    usage,
     users,
 )
 from chatapp_db.schema.base import Base
@@ -22,6 +23,7 @@ __all__ = [
     "integrations",
     "knowledge",
     "metadata",
+    "usage",
     "users",
 ]
 

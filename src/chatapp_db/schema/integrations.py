@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, UniqueConstraint, text, true
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chatapp_db.schema.base import Base, Tenant, Timestamped, tenant_table
+from chatapp_db.schema.base import (
+    Base,
+    Tenant,
+    Timestamped,
+    children,
+    inside_company,
+    parent,
+    tenant_table,
+)
 from chatapp_db.schema.columns import (
+    Code,
     Count,
     Envelope,
     Events,
@@ -14,6 +23,7 @@ from chatapp_db.schema.columns import (
     Moment,
     Name,
     Note,
+    Reference,
     Url,
     document,
     labelled,
@@ -21,7 +31,7 @@ from chatapp_db.schema.columns import (
     verbs_only,
 )
 from chatapp_db.schema.enums import IntegrationStatus, IntegrationType
-from chatapp_db.schema.payloads import SecretEnvelope
+from chatapp_db.schema.payloads import EventPayload, SecretEnvelope
 
 # The members of an envelope as JSON writes them: 96 bits of nonce, and at least the 128 of the tag.
 _VERSION = "[1-9][0-9]*"
@@ -77,3 +87,70 @@ class Webhook(Tenant, Timestamped, Base):
     )
     disabled_at: Mapped[Moment | None] = mapped_column(info=verbs_only())
     disabled_reason: Mapped[Note | None] = mapped_column(info=verbs_only())
+
+    deliveries: Mapped[list[WebhookDelivery]] = children(
+        "WebhookDelivery.webhook_id", "Webhook", back_populates="webhook"
+    )
+
+
+class WebhookDelivery(Tenant, Timestamped, Base):
+    """An event that one address is told of, until it was, or until nobody tries any more."""
+
+    __tablename__ = "chatapp_webhook_deliveries"
+    __table_args__ = tenant_table(
+        UniqueConstraint("company_id", "event_id", "webhook_id"),
+        inside_company("webhook_id", "chatapp_webhooks", ondelete="CASCADE"),
+        Index("ix_chatapp_webhook_deliveries_webhook", "company_id", "webhook_id", "id"),
+        Index(
+            "ix_chatapp_webhook_deliveries_due",
+            "company_id",
+            "next_attempt_at",
+            "id",
+            postgresql_where=text("next_attempt_at IS NOT NULL"),
+        ),
+        # For the one who asks for all companies: a company's own statement does not say the second, so
+        # it is never read from everybody's.
+        Index(
+            "ix_chatapp_webhook_deliveries_due_anywhere",
+            "next_attempt_at",
+            "id",
+            postgresql_where=text("next_attempt_at IS NOT NULL AND delivered_at IS NULL"),
+        ),
+        Index(
+            "ix_chatapp_webhook_deliveries_dead",
+            "company_id",
+            "id",
+            postgresql_where=text("dead_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_chatapp_webhook_deliveries_settled",
+            "company_id",
+            text("COALESCE(delivered_at, dead_at)"),
+            postgresql_where=text("next_attempt_at IS NULL"),
+        ),
+        CheckConstraint("num_nonnulls(next_attempt_at, delivered_at, dead_at) = 1", name="state"),
+        comment="Events on their way to webhooks, and what became of them",
+    )
+
+    webhook_id: Mapped[Reference] = mapped_column(info=on_insert_only())
+    event_id: Mapped[Reference] = mapped_column(
+        comment="The same for all who are told, and for every attempt", info=on_insert_only()
+    )
+    event: Mapped[Code]
+    payload: Mapped[EventPayload] = document()
+    attempts: Mapped[Count] = mapped_column(
+        server_default=text("0"), comment="How often it was claimed", info=verbs_only()
+    )
+    status_code: Mapped[Count | None] = mapped_column(
+        comment="What the last attempt was answered", info=verbs_only()
+    )
+    error: Mapped[Note | None] = mapped_column(comment="Why the last attempt failed", info=verbs_only())
+    next_attempt_at: Mapped[Moment | None] = mapped_column(
+        comment="When it is due; while it is claimed, when the lease ends; null: settled",
+        info=verbs_only(),
+    )
+    lease_token: Mapped[Reference | None] = mapped_column(comment="Of who has claimed it", info=verbs_only())
+    delivered_at: Mapped[Moment | None] = mapped_column(info=verbs_only())
+    dead_at: Mapped[Moment | None] = mapped_column(comment="When it was given up", info=verbs_only())
+
+    webhook: Mapped[Webhook] = parent("WebhookDelivery.webhook_id", "Webhook", back_populates="deliveries")

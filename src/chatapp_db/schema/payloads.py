@@ -249,6 +249,15 @@ class SecretEnvelope(TypedDict, total=False):
 
 
 @payload
+class EventPayload(TypedDict, total=False):
+    """What a webhook's receiver is sent: what happened, when, and with what."""
+
+    type: str
+    timestamp: str
+    data: dict[str, Any]
+
+
+@payload
 class AuditValues(TypedDict, total=False):
     """The changed columns of an audited row; of customers and messages only their names, in `columns`."""
 

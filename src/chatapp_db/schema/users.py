@@ -101,6 +101,14 @@ class TeamInvitation(Identified, Timestamped, Base):
             postgresql_where=text("status = 'pending'"),
         ),
         Index(None, "company_id", "created_at"),
+        # For the one who asks for all companies: a company's own statement does not say the second, so
+        # it is never read from everybody's.
+        Index(
+            "ix_chatapp_team_invitations_expiry",
+            "expires_at",
+            "id",
+            postgresql_where=text("status = 'pending' AND accepted_at IS NULL"),
+        ),
         inside_company("invited_by", "chatapp_users"),
         Index(None, "company_id", "invited_by"),
         email_is_normal(),

@@ -37,6 +37,7 @@ _HOMES = {
         "InvalidSignature",
         "InvalidValue",
         "KeyUnavailable",
+        "LimitReached",
         "MigrationLockTimeout",
         "MissingExtra",
         "NoEncryptionKey",

@@ -23,6 +23,7 @@ from chatapp_db.errors import (
     InvalidSignature as InvalidSignature,
     InvalidValue as InvalidValue,
     KeyUnavailable as KeyUnavailable,
+    LimitReached as LimitReached,
     MigrationLockTimeout as MigrationLockTimeout,
     MissingExtra as MissingExtra,
     NoEncryptionKey as NoEncryptionKey,

@@ -118,7 +118,7 @@ class Database:
     def accept_invitation(self, token: str, *, email: str, name: str) -> rows.UserRow:
         """Let somebody join the company that invited them, whose token they bring and know no company.
 
-        Raises NotFound where it cannot be accepted, Conflict where no seat is free, InvalidValue.
+        Raises NotFound where it cannot be accepted, LimitReached where no seat is free, InvalidValue.
         """
         return self.company(repositories.company_of_invitation(token)).invitations.accept(token, email, name)
 
@@ -226,7 +226,7 @@ class AsyncDatabase:
     async def accept_invitation(self, token: str, *, email: str, name: str) -> rows.UserRow:
         """Let somebody join the company that invited them, whose token they bring and know no company.
 
-        Raises NotFound where it cannot be accepted, Conflict where no seat is free, InvalidValue.
+        Raises NotFound where it cannot be accepted, LimitReached where no seat is free, InvalidValue.
         """
         return await self.company(repositories.company_of_invitation(token)).invitations.accept(
             token, email, name

@@ -5,7 +5,8 @@
     ChatAppDbError
     ├── NotFound                     absent, or another company's: deliberately the same
     ├── Conflict                     a unique key, or a row that is still referred to
-    │   └── VersionConflict          somebody else changed the row first
+    │   ├── VersionConflict          somebody else changed the row first
+    │   └── LimitReached             the plan includes no more
     ├── InvalidReference             a reference to a row that this company does not have
     ├── InvalidValue                 refused before any SQL, or by a CHECK
     │   └── InvalidCursor
@@ -55,6 +56,7 @@ __all__ = [
     "InvalidSignature",
     "InvalidValue",
     "KeyUnavailable",
+    "LimitReached",
     "MigrationLockTimeout",
     "MissingExtra",
     "NoEncryptionKey",
@@ -108,6 +110,15 @@ class VersionConflict(Conflict):
     def __init__(self, what: str, expected: int) -> None:
         self.expected = expected
         super().__init__("version", f"{what} is no longer at version {expected}")
+
+
+class LimitReached(Conflict):
+    """The plan includes no more, or the subscription is over; ``remaining`` is what it still includes."""
+
+    def __init__(self, limit: str, remaining: int = 0, message: str | None = None) -> None:
+        self.limit = limit
+        self.remaining = remaining
+        super().__init__(limit, message or f"the plan's limit {limit} is reached: {remaining} remaining")
 
 
 class InvalidReference(ChatAppDbError):

@@ -153,6 +153,7 @@ class CompanyScope(_Scope):
     messages = _repository(lambda: repositories.MessageRepository)
     packages = _repository(lambda: repositories.PackageRepository)
     plans = _repository(lambda: repositories.PlanRepository)
+    usage = _repository(lambda: repositories.UsageRepository)
     users = _repository(lambda: repositories.UserRepository)
     webhooks = _repository(lambda: repositories.WebhookRepository)
     widget = _repository(lambda: repositories.WidgetRepository)
@@ -176,6 +177,7 @@ class AsyncCompanyScope(_Scope):
     messages = _repository(lambda: repositories.AsyncMessageRepository)
     packages = _repository(lambda: repositories.AsyncPackageRepository)
     plans = _repository(lambda: repositories.AsyncPlanRepository)
+    usage = _repository(lambda: repositories.AsyncUsageRepository)
     users = _repository(lambda: repositories.AsyncUserRepository)
     webhooks = _repository(lambda: repositories.AsyncWebhookRepository)
     widget = _repository(lambda: repositories.AsyncWidgetRepository)
@@ -198,6 +200,7 @@ class Platform(_Savepoints, _Scope):
     invitations = _repository(lambda: repositories.PlatformInvitationRepository)
     packages = _repository(lambda: repositories.PlatformPackageRepository)
     plans = _repository(lambda: repositories.PlatformPlanRepository)
+    usage = _repository(lambda: repositories.PlatformUsageRepository)
     users = _repository(lambda: repositories.PlatformUserRepository)
 
 
@@ -210,4 +213,5 @@ class AsyncPlatform(_AsyncSavepoints, _Scope):
     invitations = _repository(lambda: repositories.AsyncPlatformInvitationRepository)
     packages = _repository(lambda: repositories.AsyncPlatformPackageRepository)
     plans = _repository(lambda: repositories.AsyncPlatformPlanRepository)
+    usage = _repository(lambda: repositories.AsyncPlatformUsageRepository)
     users = _repository(lambda: repositories.AsyncPlatformUserRepository)

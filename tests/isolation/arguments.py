@@ -34,7 +34,9 @@ TABLES_OF = {
     "messages": "chatapp_messages",
     "packages": "chatapp_agent_packages",
     "plans": "chatapp_subscription_plans",
+    "usage": "chatapp_usage_reservations",
     "users": "chatapp_users",
+    "webhook_deliveries": "chatapp_webhook_deliveries",
     "webhooks": "chatapp_webhooks",
     "widget": "chatapp_widget_settings",
 }
@@ -58,6 +60,7 @@ REFERENCES = {
     "sender_user_id": "chatapp_users",
     "source_id": "chatapp_knowledge_sources",
     "user_id": "chatapp_users",
+    "webhook_id": "chatapp_webhooks",
 }
 
 KEYS = {
@@ -66,6 +69,8 @@ KEYS = {
     "cursor",
     "email",
     "external_id",
+    "key",
+    "lease_token",
     "public_key",
     "shortcut",
     "slug",
@@ -74,7 +79,7 @@ KEYS = {
 }
 """Arguments by which a row is found or refused, although they are no ids."""
 
-BESIDE = {"content_hash": "agent_id", "token": "email", "email": "token"}
+BESIDE = {"content_hash": "agent_id", "lease_token": "id", "token": "email", "email": "token"}
 """Keys that find a row only together with another argument."""
 
 ONE_OF = {"before", "after", "around", "cursor"}
@@ -91,6 +96,7 @@ SEARCHED = {"term", "query"}
 
 _BY_NAME: dict[str, Any] = {
     "ai_messages_count": 0,
+    "before": NOON + dt.timedelta(days=36_500),
     "chunks": [{"content": "said by us"}],
     "events": ["said by us"],
     "human_messages_count": 0,
@@ -101,6 +107,7 @@ _BY_NAME: dict[str, Any] = {
     "moment": NOON + dt.timedelta(days=36_500),
     "overlap": dt.timedelta(0),
     "query": "content",
+    "status_code": 200,
     "script_url": "https://example.com/widget.js",
     "term": "e",
     "timezone": "Europe/Paris",
@@ -140,7 +147,7 @@ class Slot:
     @property
     def is_own_id(self) -> bool:
         """Tell whether it means the row that the method is about, or that it takes away."""
-        return self.name in {"id", "ids", "lose"}
+        return self.name in {"id", "ids", "lease_token", "lose"}
 
     def given(self, value: Any) -> Any:
         return [value] if self.name == "ids" else value
@@ -190,6 +197,8 @@ def value_of_nobody(slot: Slot) -> Any:
     """Give a value that is in no row."""
     if slot.is_id:
         return str(uuid4()) if slot.name in WITHIN_JSON else uuid4()
+    if slot.name == "lease_token":
+        return uuid4()
     if slot.name == "token":
         return CompanyToken("token").issue(uuid4())
     word = f"nobody{secrets.token_hex(6)}"

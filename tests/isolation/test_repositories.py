@@ -31,6 +31,7 @@ EXPECTED = {
     "messages": 14,
     "packages": 6,
     "plans": 6,
+    "usage": 11,
     "users": 10,
     "webhooks": 14,
     "widget": 5,

@@ -69,6 +69,7 @@ _NEWEST = {
     "messages": "pk_chatapp_messages",
     "packages": "pk_chatapp_agent_packages",
     "plans": "pk_chatapp_subscription_plans",
+    "usage": "pk_chatapp_usage_reservations",
     "users": "uq_chatapp_users_company_id_id",
     "webhooks": "pk_chatapp_webhooks",
 }
@@ -260,6 +261,7 @@ LISTS = [
     ),
     Asked("packages.active", "pk_chatapp_agent_packages"),
     Asked("plans.active", "pk_chatapp_subscription_plans"),
+    Asked("usage.history", "uq_chatapp_usage_counters_metric_period", lambda _: {"metric": "metric-1"}),
     Asked("users.list", "uq_chatapp_users_company_id_id", lambda _: {"role": "company_admin"}, pages=40),
     # No page, since nobody may be left out who is to be told: all of the company's are looked at.
     Asked(

@@ -90,6 +90,12 @@ _HOMES = {
         "rotate_keys",
     ),
     "sealing": ("key_ring",),
+    "usage": (
+        "AsyncPlatformUsageRepository",
+        "AsyncUsageRepository",
+        "PlatformUsageRepository",
+        "UsageRepository",
+    ),
     "users": (
         "AsyncPlatformUserRepository",
         "AsyncUserRepository",

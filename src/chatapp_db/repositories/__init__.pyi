@@ -91,6 +91,12 @@ from chatapp_db.repositories.rotation import (
 from chatapp_db.repositories.sealing import (
     key_ring as key_ring,
 )
+from chatapp_db.repositories.usage import (
+    AsyncPlatformUsageRepository as AsyncPlatformUsageRepository,
+    AsyncUsageRepository as AsyncUsageRepository,
+    PlatformUsageRepository as PlatformUsageRepository,
+    UsageRepository as UsageRepository,
+)
 from chatapp_db.repositories.users import (
     AsyncPlatformUserRepository as AsyncPlatformUserRepository,
     AsyncUserRepository as AsyncUserRepository,

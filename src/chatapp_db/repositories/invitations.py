@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from chatapp_db.encryption import Secret
 from chatapp_db.encryption.tokens import CompanyToken, digest
-from chatapp_db.errors import Conflict, InvalidValue, NotFound
+from chatapp_db.errors import Conflict, InvalidValue, LimitReached, NotFound
 from chatapp_db.execution.operation import operation
 from chatapp_db.repositories.base import Entity
 from chatapp_db.repositories.border import as_duration, as_id, checked
@@ -86,8 +86,8 @@ class InvitationOperations(TenantOperations[TeamInvitationRow]):
         at once with one token, one joins.
 
         Raises NotFound for every reason that is not the caller's to know: no such token, used, revoked,
-        expired, for another e-mail, or the e-mail has an account already. Conflict where all is well but the
-        plan has no seat left; the invitation stays. InvalidValue.
+        expired, for another e-mail, or the e-mail has an account already. LimitReached where all is well but
+        the plan has no seat left; the invitation stays. InvalidValue.
         """
         _TOKEN.company_of(token)
         person = checked(UserValues, {"email": email, "name": name})
@@ -105,7 +105,7 @@ class InvitationOperations(TenantOperations[TeamInvitationRow]):
         )
         has_seat, user = answers[0] if answers else (True, None)
         if not has_seat:
-            raise Conflict("team_members", "the plan has no seat left")
+            raise LimitReached("team_members", message="the plan has no seat left")
         if user is None:
             raise NotFound(self.entity.name)
         return user

@@ -35,6 +35,7 @@ __all__ = [
     "expire_trials",
     "has_seat",
     "hold_company",
+    "limit_of_plan",
     "start_trial",
     "usage",
 ]
@@ -80,6 +81,17 @@ def has_seat() -> Any:
     limit = _plans.c.limits.op("->>")(constant("team_members", sa.Text())).cast(sa.BigInteger())
     has_room = sa.or_(limit.is_(None), _team_members().scalar_subquery() < limit)
     return _of_plan(sa.select(sa.and_(_is_in_force(), has_room).label("has_seat")))
+
+
+def limit_of_plan(metric: sa.ColumnElement[str]) -> Any:
+    """Ask for a limit by its name, null for none, 0 where all is over, and for the company's time zone."""
+    limit = _plans.c.limits.op("->")(metric)
+    number = sa.cast(sa.func.floor(sa.cast(limit, sa.Numeric())), sa.BigInteger())
+    is_number = sa.func.jsonb_typeof(limit) == constant("number", sa.Text())
+    most = sa.case(
+        (sa.not_(_is_in_force()), constant(0, sa.BigInteger())), (is_number, number), else_=sa.null()
+    )
+    return _of_plan(sa.select(most.label("most"), _companies.c.timezone))
 
 
 def _of_plan(query: Any) -> Any:

@@ -35,7 +35,7 @@ class Volume:
     conversations: int = 200_000
     sources: int = 12_000
     others: int = 12_000
-    """Canned responses, invitations, integrations and webhooks, of each kind."""
+    """Canned responses, invitations, integrations and webhooks, of each kind; ten deliveries to a webhook."""
 
     def scaled(self, factor: float) -> Volume:
         """Give a part of it, of as many companies."""
@@ -257,6 +257,23 @@ SELECT pg_temp.id_of(<of_other>, rank, n, others), id, 'custom', 'Integration ' 
 INSERT INTO chatapp_webhooks (id, company_id, url)
 SELECT pg_temp.id_of(<of_other>, rank, n, others), id, 'https://example.com/hooks/' || n
   FROM sizes, generate_series(0, others - 1) AS n;
+INSERT INTO chatapp_webhook_deliveries (id, company_id, webhook_id, event_id, event, attempts,
+       next_attempt_at, delivered_at, dead_at, created_at)
+SELECT pg_temp.id_of(<of_other>, rank, n, others * 10), id, pg_temp.id_of(<of_other>, rank, n / 10, others),
+       pg_temp.id_of(<of_other>, rank, n, others * 10), 'conversation.created', 1,
+       CASE WHEN n % 20 = 0 THEN pg_temp.at(n / (others * 10.0)) END,
+       CASE WHEN n % 20 > 1 THEN pg_temp.at(n / (others * 10.0)) END,
+       CASE WHEN n % 20 = 1 THEN pg_temp.at(n / (others * 10.0)) END, pg_temp.at(n / (others * 10.0))
+  FROM sizes, generate_series(0, others * 10 - 1) AS n ORDER BY n / (others * 10.0);
+INSERT INTO chatapp_usage_counters (id, company_id, metric, period, used)
+SELECT pg_temp.id_of(<of_other>, rank, n, 240), id, 'metric-' || n % 10,
+       (date_trunc('month', pg_temp.at(0)) - make_interval(months => n / 10))::date, n
+  FROM sizes, generate_series(0, 239) AS n;
+INSERT INTO chatapp_usage_reservations (id, company_id, metric, period, amount, key, expires_at)
+SELECT pg_temp.id_of(<of_other>, rank, n, others * 10), id, 'metric-' || n % 10,
+       date_trunc('month', pg_temp.at(n / (others * 10.0)))::date, 1, 'key-' || n,
+       pg_temp.at(n / (others * 10.0))
+  FROM sizes, generate_series(0, others * 10 - 1) AS n;
 INSERT INTO chatapp_widget_settings (id, company_id, agent_id, public_key)
 SELECT id, id, pg_temp.id_of(<of_agent>, rank, 1, agents), md5('key' || rank) FROM sizes;
 INSERT INTO chatapp_audit_logs (id, company_id, user_id, action, resource_type, resource_id, created_at)

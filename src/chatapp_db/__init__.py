@@ -93,6 +93,7 @@ _HOMES = {
     ),
     "repositories.delivering": ("back_off",),
     "repositories.agent_reports": ("AgentReport",),
+    "repositories.dispatching": ("ClaimedDelivery", "DeliveryState"),
     "repositories.inbox": ("InboxCounts", "InboxItem", "InboxSort", "InboxView"),
     "repositories.invitations": ("company_of_invitation",),
     "repositories.messages": ("NewMessage",),

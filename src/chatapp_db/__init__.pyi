@@ -87,6 +87,10 @@ from chatapp_db.repositories.agent_reports import (
 from chatapp_db.repositories.delivering import (
     back_off as back_off,
 )
+from chatapp_db.repositories.dispatching import (
+    ClaimedDelivery as ClaimedDelivery,
+    DeliveryState as DeliveryState,
+)
 from chatapp_db.repositories.inbox import (
     InboxCounts as InboxCounts,
     InboxItem as InboxItem,

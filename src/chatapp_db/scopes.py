@@ -155,6 +155,7 @@ class CompanyScope(_Scope):
     plans = _repository(lambda: repositories.PlanRepository)
     usage = _repository(lambda: repositories.UsageRepository)
     users = _repository(lambda: repositories.UserRepository)
+    webhook_deliveries = _repository(lambda: repositories.WebhookDeliveryRepository)
     webhooks = _repository(lambda: repositories.WebhookRepository)
     widget = _repository(lambda: repositories.WidgetRepository)
 
@@ -179,6 +180,7 @@ class AsyncCompanyScope(_Scope):
     plans = _repository(lambda: repositories.AsyncPlanRepository)
     usage = _repository(lambda: repositories.AsyncUsageRepository)
     users = _repository(lambda: repositories.AsyncUserRepository)
+    webhook_deliveries = _repository(lambda: repositories.AsyncWebhookDeliveryRepository)
     webhooks = _repository(lambda: repositories.AsyncWebhookRepository)
     widget = _repository(lambda: repositories.AsyncWidgetRepository)
 
@@ -202,6 +204,7 @@ class Platform(_Savepoints, _Scope):
     plans = _repository(lambda: repositories.PlatformPlanRepository)
     usage = _repository(lambda: repositories.PlatformUsageRepository)
     users = _repository(lambda: repositories.PlatformUserRepository)
+    webhook_deliveries = _repository(lambda: repositories.PlatformWebhookDeliveryRepository)
 
 
 class AsyncPlatform(_AsyncSavepoints, _Scope):
@@ -215,3 +218,4 @@ class AsyncPlatform(_AsyncSavepoints, _Scope):
     plans = _repository(lambda: repositories.AsyncPlatformPlanRepository)
     usage = _repository(lambda: repositories.AsyncPlatformUsageRepository)
     users = _repository(lambda: repositories.AsyncPlatformUserRepository)
+    webhook_deliveries = _repository(lambda: repositories.AsyncPlatformWebhookDeliveryRepository)

@@ -33,6 +33,7 @@ EXPECTED = {
     "plans": 6,
     "usage": 11,
     "users": 10,
+    "webhook_deliveries": 11,
     "webhooks": 14,
     "widget": 5,
 }

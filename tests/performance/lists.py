@@ -53,7 +53,7 @@ def _day(days_ago: int) -> dt.date:
 
 _ROWS = {column.name for column in fields(Place) if column.type == "UUID"}
 
-WRITES = {"messages.append_many"}
+WRITES = {"messages.append_many", "webhook_deliveries.enqueue"}
 """Give back a list of what they have just written."""
 
 _NEWEST = {
@@ -71,6 +71,7 @@ _NEWEST = {
     "plans": "pk_chatapp_subscription_plans",
     "usage": "pk_chatapp_usage_reservations",
     "users": "uq_chatapp_users_company_id_id",
+    "webhook_deliveries": "pk_chatapp_webhook_deliveries",
     "webhooks": "pk_chatapp_webhooks",
 }
 
@@ -263,6 +264,34 @@ LISTS = [
     Asked("plans.active", "pk_chatapp_subscription_plans"),
     Asked("usage.history", "uq_chatapp_usage_counters_metric_period", lambda _: {"metric": "metric-1"}),
     Asked("users.list", "uq_chatapp_users_company_id_id", lambda _: {"role": "company_admin"}, pages=40),
+    Asked(
+        "webhook_deliveries.claim_due", "ix_chatapp_webhook_deliveries_due", lambda _: {"n": PAGE}, pages=6
+    ),
+    Asked("webhook_deliveries.list", "pk_chatapp_webhook_deliveries"),
+    Asked(
+        "webhook_deliveries.list",
+        "ix_chatapp_webhook_deliveries_webhook",
+        _some({"webhook_id": "webhook_id"}),
+        "a webhook",
+    ),
+    *(
+        Asked(
+            "webhook_deliveries.list",
+            f"{index}_chatapp_webhook_deliveries{end}",
+            _some({"state": state}),
+            state,
+            2,
+        )
+        for state, index, end in (("delivered", "pk", ""), ("dead", "ix", "_dead"))
+    ),
+    Asked(
+        "webhook_deliveries.list",
+        "",
+        _some({"state": "pending"}),
+        "pending",
+        reads=Reads.COMPANY,
+        reason="no index has this order; what is under way is sorted",
+    ),
     # No page, since nobody may be left out who is to be told: all of the company's are looked at.
     Asked(
         "webhooks.subscribers",

@@ -32,6 +32,7 @@ class Place:
     conversation_id: UUID
     message_id: UUID
     source_id: UUID
+    webhook_id: UUID
     latest: list[UUID]
     chunks: list[UUID]
     open: int
@@ -62,6 +63,7 @@ SELECT (SELECT agent_id FROM chatapp_conversations GROUP BY 1 ORDER BY count(*) 
        (SELECT id FROM chatapp_messages WHERE conversation_id = thread.id
          ORDER BY created_at OFFSET thread.length / 2 LIMIT 1),
        (SELECT source_id FROM chatapp_knowledge_chunks ORDER BY id LIMIT 1),
+       (SELECT webhook_id FROM chatapp_webhook_deliveries GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1),
        ARRAY(SELECT id FROM chatapp_conversations ORDER BY last_message_at DESC LIMIT 25),
        ARRAY(SELECT id FROM chatapp_knowledge_chunks ORDER BY id LIMIT 25),
        (SELECT count(*) FROM chatapp_conversations WHERE status IN ('active', 'waiting'))

@@ -37,7 +37,7 @@ MAY_IMPORT["chatapp_db"] = ABOVE | {"exports"}
 ONLY_HERE_MIGRATIONS_SEE_TABLES = {"migrations/env.py", "migrations/check.py"}
 SHARED_BY_REPOSITORIES = {
     "__init__", "base", "border", "catalogue", "keyset", "operations", "paging", "passages", "subscriptions",
-    "appending", "delivering", "inbox", "joining", "lifecycle", "metering", "queue",
+    "appending", "delivering", "dispatching", "inbox", "joining", "lifecycle", "metering", "queue",
     "reading", "rotation", "sealing", "spoken", "tagging", "transcript",
     "agent_reports", "days", "due_days", "outcomes", "rollup", "series", "upserting",
 }  # fmt: skip

@@ -46,6 +46,10 @@ _HOMES = {
         "DailyAnalyticsRepository",
         "PlatformDailyAnalyticsRepository",
     ),
+    "dispatching": (
+        "ClaimedDelivery",
+        "DeliveryState",
+    ),
     "integrations": (
         "AsyncIntegrationRepository",
         "IntegrationRepository",
@@ -101,6 +105,12 @@ _HOMES = {
         "AsyncUserRepository",
         "PlatformUserRepository",
         "UserRepository",
+    ),
+    "webhook_deliveries": (
+        "AsyncPlatformWebhookDeliveryRepository",
+        "AsyncWebhookDeliveryRepository",
+        "PlatformWebhookDeliveryRepository",
+        "WebhookDeliveryRepository",
     ),
     "webhooks": (
         "AsyncWebhookRepository",

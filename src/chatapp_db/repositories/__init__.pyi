@@ -43,6 +43,10 @@ from chatapp_db.repositories.daily_analytics import (
     DailyAnalyticsRepository as DailyAnalyticsRepository,
     PlatformDailyAnalyticsRepository as PlatformDailyAnalyticsRepository,
 )
+from chatapp_db.repositories.dispatching import (
+    ClaimedDelivery as ClaimedDelivery,
+    DeliveryState as DeliveryState,
+)
 from chatapp_db.repositories.integrations import (
     AsyncIntegrationRepository as AsyncIntegrationRepository,
     IntegrationRepository as IntegrationRepository,
@@ -102,6 +106,12 @@ from chatapp_db.repositories.users import (
     AsyncUserRepository as AsyncUserRepository,
     PlatformUserRepository as PlatformUserRepository,
     UserRepository as UserRepository,
+)
+from chatapp_db.repositories.webhook_deliveries import (
+    AsyncPlatformWebhookDeliveryRepository as AsyncPlatformWebhookDeliveryRepository,
+    AsyncWebhookDeliveryRepository as AsyncWebhookDeliveryRepository,
+    PlatformWebhookDeliveryRepository as PlatformWebhookDeliveryRepository,
+    WebhookDeliveryRepository as WebhookDeliveryRepository,
 )
 from chatapp_db.repositories.webhooks import (
     AsyncWebhookRepository as AsyncWebhookRepository,

@@ -16,10 +16,13 @@ from chatapp_db.schema import Webhook
 
 __all__ = [
     "FAILURES",
+    "after_failure",
+    "after_success",
     "as_failures",
     "back_off",
     "disable",
     "enable",
+    "is_told",
     "record_failure",
     "record_success",
     "replace_secret",
@@ -51,11 +54,15 @@ def as_failures(value: int) -> int:
     return as_positive("disable_after", value, "not a whole number of at least 1")
 
 
+def is_told(event: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Compare the company's addresses with an event: who asked for it, and is not disabled."""
+    return sa.and_(owned(_webhooks), _c.is_active, event == sa.any_(_c.events))
+
+
 @cache
 def subscribers() -> Statement[WebhookRow]:
     """List who is to be told; not a page, since nobody may be left out."""
-    event = sa.bindparam("event", type_=sa.Text())
-    query = sa.select(*_c).where(owned(_webhooks), _c.is_active, event == sa.any_(_c.events))
+    query = sa.select(*_c).where(is_told(sa.bindparam("event", type_=sa.Text())))
     return Statement(query.order_by(_c.id), WebhookRow)
 
 
@@ -77,25 +84,35 @@ def replace_secret() -> Statement[WebhookRow]:
     return _change(_c.secret == old, secret=written(_c.secret))
 
 
+def after_success() -> dict[str, Any]:
+    """Count from nothing again."""
+    return {"last_triggered_at": sa.func.now(), "failure_count": constant(0, _c.failure_count.type)}
+
+
+def after_failure(*conditions: sa.ColumnElement[bool]) -> dict[str, Any]:
+    """Count a failure; the last one that is borne disables the address, if all else is so, and says why."""
+    failures = _c.failure_count + constant(1, _c.failure_count.type)
+    too_many = sa.and_(failures >= sa.bindparam("disable_after", type_=_c.failure_count.type), *conditions)
+    is_over = sa.and_(_c.is_active, too_many)
+    return {
+        "last_triggered_at": sa.func.now(),
+        "failure_count": failures,
+        "is_active": sa.and_(_c.is_active, sa.not_(too_many)),
+        "disabled_at": sa.case((is_over, sa.func.now()), else_=_c.disabled_at),
+        "disabled_reason": sa.case((is_over, written(_c.disabled_reason)), else_=_c.disabled_reason),
+    }
+
+
 @cache
 def record_success() -> Statement[WebhookRow]:
-    """Count from nothing again."""
-    return _change(last_triggered_at=sa.func.now(), failure_count=constant(0, _c.failure_count.type))
+    """Note that a call arrived."""
+    return _change(**after_success())
 
 
 @cache
 def record_failure() -> Statement[WebhookRow]:
-    """Count a failure; the last one that is borne disables the address, and says why."""
-    failures = _c.failure_count + constant(1, _c.failure_count.type)
-    too_many = failures >= sa.bindparam("disable_after", type_=_c.failure_count.type)
-    is_over = sa.and_(_c.is_active, too_many)
-    return _change(
-        last_triggered_at=sa.func.now(),
-        failure_count=failures,
-        is_active=sa.and_(_c.is_active, sa.not_(too_many)),
-        disabled_at=sa.case((is_over, sa.func.now()), else_=_c.disabled_at),
-        disabled_reason=sa.case((is_over, written(_c.disabled_reason)), else_=_c.disabled_reason),
-    )
+    """Note that a call did not arrive."""
+    return _change(**after_failure())
 
 
 @cache

@@ -10,14 +10,15 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from chatapp_db.execution.statement import COMPANY, Statement, constant, written
 from chatapp_db.repositories.base import is_one_of, owned, table_of
 from chatapp_db.rows import MessageRow
 from chatapp_db.schema import Conversation, ConversationStatus, Message, MessageRole
+from chatapp_db.schema.payloads import Attachment, MessageMetadata
 
-__all__ = ["CONVERSATION_ID", "WRITTEN", "Movement", "append", "append_many", "append_once"]
+__all__ = ["CONVERSATION_ID", "WRITTEN", "Arrived", "Movement", "append", "append_many", "append_once"]
 
 _messages = table_of(Message)
 _conversations = table_of(Conversation)
@@ -121,16 +122,37 @@ def _insert_for(conversation_id: sa.ColumnElement[UUID], names: tuple[str, ...])
     )
 
 
+_EMPTY = {
+    name: sa.literal_column(f"'{empty}'::jsonb", JSONB())
+    for name, empty in (("attachments", "[]"), ("metadata", "{}"))
+}
+
+
+@dataclass(slots=True)
+class Arrived:
+    """What the server alone knows of a message it has written; a document is None where it is empty."""
+
+    id: UUID
+    attachments: list[Attachment] | None
+    metadata: MessageMetadata | None
+    created_at: datetime
+    updated_at: datetime
+
+
 @cache
-def append_many(movement: Movement | None) -> Statement[MessageRow]:
-    """Write the messages from one array for each column, in their order; those delivered before stay out."""
+def append_many(movement: Movement | None) -> Statement[Arrived]:
+    """Write the messages of one document, by their places; those delivered before stay out.
+
+    What the caller has given does not come back.
+    """
     c = _messages.c
     names = (*WRITTEN, "external_id")
-    arrays = [sa.bindparam(f"new_{name}", type_=sa.ARRAY(c[name].type)) for name in names]
+    document = sa.cast(sa.bindparam("new_messages", type_=sa.Text()), JSONB())
+    columns = [sa.column(name, c[name].type) for name in names]
     incoming: Any = (
-        sa.func.unnest(*arrays)
-        .table_valued(*(sa.column(name, c[name].type) for name in names), with_ordinality="place")
-        .render_derived("incoming")
+        sa.func.jsonb_to_recordset(document)
+        .table_valued(*columns, sa.column("place", sa.Integer()))
+        .render_derived("incoming", with_types=True)
     )
     target = sa.select(_conversations.c.id).where(_is_conversation).subquery("target")
     source = (
@@ -145,10 +167,13 @@ def append_many(movement: Movement | None) -> Statement[MessageRow]:
         index_elements=[c.company_id, c.conversation_id, c.external_id],
         index_where=c.external_id.is_not(None),
     )
-    added = once.returning(*c).cte("added")
-    query = sa.select(added).order_by(added.c.created_at, added.c.id)
+    # Reading an empty document costs more than the rest of its row.
+    documents = [sa.func.nullif(c[name], empty).label(name) for name, empty in _EMPTY.items()]
+    kept = (c.id, *documents, c.created_at, c.updated_at)
+    added = once.returning(*kept, c.is_private).cte("added")
+    query = sa.select(*(added.c[column.key] for column in kept)).order_by(added.c.created_at, added.c.id)
     if movement is not None:
         spoken = sa.exists(sa.select(added.c.id).where(~added.c.is_private))
         moved: Any = sa.update(_conversations).where(_is_conversation, spoken)
         query = query.add_cte(moved.values(movement.values(sa.func.now())).cte("moved"))
-    return Statement(query, MessageRow)
+    return Statement(query, Arrived)

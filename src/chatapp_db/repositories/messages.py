@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, Required
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from typing_extensions import TypedDict
 from uuid_utils.compat import uuid7
@@ -14,7 +15,7 @@ from uuid_utils.compat import uuid7
 from chatapp_db.errors import Conflict, InvalidValue, NotFound
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement, constant, scalar, written
-from chatapp_db.repositories.appending import WRITTEN, Movement, append, append_many, append_once
+from chatapp_db.repositories.appending import WRITTEN, Arrived, Movement, append, append_many, append_once
 from chatapp_db.repositories.base import Entity, owned, table_of
 from chatapp_db.repositories.border import as_id, as_list, as_member, checked
 from chatapp_db.repositories.operations import AsyncioRepository, BlockingRepository
@@ -136,15 +137,27 @@ class MessageOperations(TranscriptOperations):
         """
         batch = _as_batch(as_id("conversation_id", conversation_id), messages)
         spoken = [message for message in batch if not message["is_private"]]
-        names = (*WRITTEN, "external_id")
-        parameters: dict[str, Any] = {f"new_{name}": [one[name] for one in batch] for name in names}
+        parameters: dict[str, Any] = {"new_messages": _document(batch)}
         if spoken:
             parameters["new_last_message_preview"] = spoken[-1]["content"][:PREVIEW_LENGTH]
         movement = Movement.of(MessageRole(one["role"]) for one in spoken) if spoken else None
-        rows = await self._fetch(append_many(movement), conversation_id=conversation_id, **parameters)
-        if not rows and not await self._fetch(_conversation_exists(), id=conversation_id):
+        arrived = await self._fetch(append_many(movement), conversation_id=conversation_id, **parameters)
+        if not arrived and not await self._fetch(_conversation_exists(), id=conversation_id):
             raise NotFound("conversation")
-        return rows
+        given = {message["id"]: message for message in batch}
+        return [self._as_row(one, given[one.id]) for one in arrived]
+
+    def _as_row(self, arrived: Arrived, given: dict[str, Any]) -> MessageRow:
+        """Put together what was given and what the server made of it."""
+        company_id: Any = self._company_id
+        made: dict[str, Any] = {
+            "company_id": company_id,
+            "attachments": arrived.attachments or [],
+            "metadata": arrived.metadata or {},
+            "created_at": arrived.created_at,
+            "updated_at": arrived.updated_at,
+        }
+        return MessageRow(**{**given, **made})
 
     @operation
     async def edit(self, id: UUID, content: str) -> MessageRow:
@@ -208,10 +221,16 @@ def _as_batch(conversation_id: UUID, messages: Sequence[NewMessage]) -> list[dic
     for place, message in enumerate(given):
         if not isinstance(message, Mapping) or message.keys() & {"id", "conversation_id"}:
             raise InvalidValue(f"messages.{place}", "not a new message")
-    batch = checked(
-        _Batch, {"messages": [{**_DEFAULTS, **one, "conversation_id": conversation_id} for one in given]}
-    )
-    return [{**message, "id": uuid7()} for message in batch["messages"]]
+    whose = {"conversation_id": conversation_id}
+    taken: Any = checked(_Batch, {"messages": [{**one, **whose} for one in given]})["messages"]
+    return [{**_DEFAULTS, **message, "id": uuid7()} for message in taken]
+
+
+def _document(batch: list[dict[str, Any]]) -> str:
+    """Write messages as one document; what JSON would lose has been refused already."""
+    names = (*WRITTEN, "external_id")
+    rows = [{**{name: one[name] for name in names}, "place": place} for place, one in enumerate(batch)]
+    return msgspec.json.encode(rows).decode()
 
 
 def _as_content(content: str) -> str:

@@ -87,8 +87,8 @@ class _Filters:
     tags: tuple[str, ...]
     priority: int | None
 
-    def __bool__(self) -> bool:
-        return self != _Filters(None, None, (), None)
+
+_UNFILTERED = _Filters(None, None, (), None)
 
 
 @dataclass(frozen=True)
@@ -136,11 +136,11 @@ class InboxOperations(TenantOperations[ConversationRow]):
         Raises InvalidValue, InvalidCursor for a cursor of another company or list.
         """
         filters = _filters(channel, agent_id, tags, priority)
-        form = _form(view, status, sort, of_a_person=user_id is not None, filtered=bool(filters))
+        form = _form(view, status, sort, of_a_person=user_id is not None, filtered=filters != _UNFILTERED)
         parameters: dict[str, Any] = asdict(filters) if form.filtered else {}
         if user_id is not None:
             parameters["user_id"] = as_id("user_id", user_id)
-        shape = f"conversation.inbox.{form}.{filters}.{user_id}"
+        shape = f"conversation.inbox.{form.view}.{form.status}.{form.sort}.{parameters or ''}"
         cursors = Cursors[InboxItem](self._company_id, shape, _ORDERS[form.sort])
         step: Step | None = None
         if cursor is not None:
@@ -179,7 +179,7 @@ def _filters(
     return _Filters(
         None if channel is None else as_member("channel", ChannelType, channel),
         None if agent_id is None else as_id("agent_id", agent_id),
-        tuple(sorted(as_tags(tags))),
+        () if tags == () else tuple(sorted(as_tags(tags))),
         None if priority is None else as_priority(priority),
     )
 

@@ -27,6 +27,8 @@ LIMITS = (25, 50, 100, 200, 500)
 
 _DIGEST_BYTES = 8
 
+_written_as_json = json.JSONEncoder(separators=(",", ":")).encode
+
 
 def as_limit(value: int) -> int:
     """Take a page size within what pages may hold."""
@@ -66,7 +68,7 @@ def cut(rows: list[Item], limit: int, cursor_after: Callable[[Item], str]) -> Pa
 
 def seal(company_id: UUID | None, shape: str, key: Sequence[Any]) -> str:
     """Make a cursor: the key of a page's last row, bound to the company and the shape of the list."""
-    body = json.dumps([_plain(value) for value in key], separators=(",", ":")).encode()
+    body = _written_as_json([_plain(value) for value in key]).encode()
     return _written(_digest(company_id, shape, body) + body)
 
 

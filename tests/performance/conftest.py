@@ -13,13 +13,13 @@ from tests.performance.plans import Explaining
 from tests.server import Server
 from tests.volume import Volume, company_id, fill
 
-_VOLUME = Volume()
+_VOLUME = Volume(conversations=300_000)
 _VOLUMES = {"server": _VOLUME, "debian_server": _VOLUME.scaled(0.25)}
 
 
 @pytest.fixture(scope="session", params=_VOLUMES)
 def filled(request: pytest.FixtureRequest) -> Generator[psycopg.Connection]:
-    """A service's connection to a million messages; on the oldest release's server there are fewer."""
+    """A service's connection to 1.5 million messages; on the oldest release's server there are fewer."""
     server: Server = request.getfixturevalue(request.param)
     with server.database() as url:
         migrate(url)

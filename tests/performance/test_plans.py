@@ -1,6 +1,6 @@
 """Below row-level security every list reads its page from an index that begins with the company.
 
-The statements are the repositories' own, explained as the app role among a million messages: with the plan
+The statements are the repositories' own, explained as the app role among 1.5 million messages: with the plan
 for these values, with the one for any, and with the one the server settles on.
 """
 

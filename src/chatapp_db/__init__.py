@@ -52,6 +52,7 @@ _HOMES = {
         "ScopeInUse",
         "SerializationFailure",
         "StatementTimeout",
+        "StoreInUse",
         "TenantIsolationError",
         "TransactionRolledBack",
         "Unavailable",

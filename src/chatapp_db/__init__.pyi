@@ -38,6 +38,7 @@ from chatapp_db.errors import (
     ScopeInUse as ScopeInUse,
     SerializationFailure as SerializationFailure,
     StatementTimeout as StatementTimeout,
+    StoreInUse as StoreInUse,
     TenantIsolationError as TenantIsolationError,
     TransactionRolledBack as TransactionRolledBack,
     Unavailable as Unavailable,

@@ -29,7 +29,8 @@
     │   └── BrokenSeal               altered, or moved to another row, column or company
     ├── InvalidSignature             a webhook call is not from whom it says, or is an old one
     ├── VectorStoreError
-    │   ├── VectorStoreUnavailable   retryable
+    │   ├── VectorStoreUnavailable   retryable; says when, where the server said
+    │   │   └── StoreInUse           another process, or another store, has the folder open
     │   ├── CollectionMismatch, TenantIsolationError, NotSupported, ExtensionUnavailable
     └── InternalError                a fault of this package or of the server
 
@@ -71,6 +72,7 @@ __all__ = [
     "ScopeInUse",
     "SerializationFailure",
     "StatementTimeout",
+    "StoreInUse",
     "TenantIsolationError",
     "TransactionRolledBack",
     "Unavailable",
@@ -271,9 +273,24 @@ class VectorStoreError(ChatAppDbError):
 
 
 class VectorStoreUnavailable(VectorStoreError):
-    """The vector store could not be reached in time; nothing is known of the outcome."""
+    """The vector store could not be reached in time; nothing is known of the outcome.
+
+    ``retry_after`` is the number of seconds to wait, where the server or an open circuit says it: then
+    nothing was done.
+    """
 
     retryable = True
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class StoreInUse(VectorStoreUnavailable):
+    """The folder of an edge:// store is opened by one process, by one store, at a time."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__ or "")
 
 
 class CollectionMismatch(VectorStoreError):
@@ -285,7 +302,11 @@ class TenantIsolationError(VectorStoreError):
 
 
 class NotSupported(VectorStoreError):
-    """This engine cannot do what was asked."""
+    """This engine cannot do what was asked; nothing was sent."""
+
+    def __init__(self, capability: str, engine: str) -> None:
+        self.capability = capability
+        super().__init__(f"the engine {engine} cannot do this: {capability}")
 
 
 class ExtensionUnavailable(VectorStoreError):

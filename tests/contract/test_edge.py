@@ -15,6 +15,7 @@ import pytest
 from chatapp_db.errors import (
     CollectionMismatch,
     MissingExtra,
+    StoreInUse,
     VectorStoreError,
     VectorStoreUnavailable,
 )
@@ -95,8 +96,10 @@ async def test_a_second_process_is_told_that_the_folder_is_taken(edge_url: str, 
             writer.stdout.readline()
             store = open_store(edge_url, collection="shared")
             for call in (store.ensure_collection, lambda: store.search(COMPANY, QUERY)):
-                with pytest.raises(VectorStoreUnavailable, match="one process"):
+                with pytest.raises(StoreInUse, match="one process") as raised:
                     await call()
+                assert isinstance(raised.value, VectorStoreUnavailable)
+                assert raised.value.retryable
         finally:
             writer.kill()
             writer.communicate()
@@ -106,7 +109,7 @@ async def test_a_second_process_is_told_that_the_folder_is_taken(edge_url: str, 
 async def test_a_second_store_of_the_same_process_is_told_too(edge_url: str, open_store: Any) -> None:
     first, second = (open_store(edge_url, collection="shared") for _ in range(2))
     await first.ensure_collection()
-    with pytest.raises(VectorStoreUnavailable, match="one process"):
+    with pytest.raises(StoreInUse, match="one process"):
         await second.count(COMPANY)
     await open_store(edge_url, collection="another").ensure_collection()
     await first.close()

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 import qdrant_edge as edge
 from qdrant_client import models
 
-from chatapp_db.errors import VectorStoreError, VectorStoreUnavailable
+from chatapp_db.errors import StoreInUse, VectorStoreError
 from chatapp_db.vectors.engine import Collection
 from chatapp_db.vectors.engines import edge_wire, layout
 from chatapp_db.vectors.engines.wire import VECTOR
@@ -37,7 +37,7 @@ class _Opened(NamedTuple):
 class EdgeFolder:
     """Where a collection lives below a store's folder, and the shard once it is open.
 
-    Raises VectorStoreUnavailable while another process, or another store of this one, has it open.
+    Raises StoreInUse while another process, or another store of this one, has it open.
     """
 
     def __init__(self, folder: Path, collection: Collection) -> None:
@@ -99,8 +99,7 @@ class EdgeFolder:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock)
-            one = "one process, by one store, at a time"
-            raise VectorStoreUnavailable(f"the folder of an edge:// store is opened by {one}") from None
+            raise StoreInUse from None
         return lock
 
     def _make(self) -> None:

@@ -273,11 +273,7 @@ class VectorStoreError(ChatAppDbError):
 
 
 class VectorStoreUnavailable(VectorStoreError):
-    """The vector store could not be reached in time; nothing is known of the outcome.
-
-    ``retry_after`` is the number of seconds to wait, where the server or an open circuit says it: then
-    nothing was done.
-    """
+    """The vector store did not answer in time; with ``retry_after``, in seconds, nothing was done."""
 
     retryable = True
 
@@ -288,9 +284,6 @@ class VectorStoreUnavailable(VectorStoreError):
 
 class StoreInUse(VectorStoreUnavailable):
     """The folder of an edge:// store is opened by one process, by one store, at a time."""
-
-    def __init__(self) -> None:
-        super().__init__(self.__doc__ or "")
 
 
 class CollectionMismatch(VectorStoreError):

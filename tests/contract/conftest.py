@@ -24,7 +24,7 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def stand_in() -> Generator[tuple[str, StandIn]]:
+def stand_in() -> Generator[StandIn]:
     with running_stand_in() as running:
         yield running
 
@@ -48,12 +48,12 @@ def pgvector_url(server: Server, template: str) -> Generator[str]:
         yield url.replace("postgresql:", "pgvector:", 1)
 
 
-@pytest.fixture(params=["memory", "edge", "pgvector", "grpc stand-in", "qdrant"])
+@pytest.fixture(params=["memory", "edge", "pgvector", "grpc stand-in", "rest stand-in", "qdrant"])
 def engine_url(request: pytest.FixtureRequest) -> str:
     if request.param == "memory":
         return "memory://"
-    if request.param == "grpc stand-in":
-        return request.getfixturevalue("stand_in")[0]
+    if request.param.endswith("stand-in"):
+        return request.getfixturevalue("stand_in").urls[request.param.split()[0]]
     return request.getfixturevalue(f"{request.param}_url")
 
 

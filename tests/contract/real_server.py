@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-IMAGE = "qdrant/qdrant:v1.17.1"
+IMAGE = "qdrant/qdrant:v1.19.0"
 
 
 @contextmanager

@@ -5,17 +5,22 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-import grpc
 import pytest
 from qdrant_client import models
 
-from chatapp_db.errors import CollectionMismatch, VectorStoreError, VectorStoreUnavailable
+from chatapp_db.errors import CollectionMismatch, VectorStoreError
 from chatapp_db.vectors import Point
+from chatapp_db.vectors.points import MAX_BATCH_BYTES
 from tests.contract.oracle import SOURCES
 from tests.contract.stand_in import StandIn, running_stand_in
 from tests.worlds import Awaited, World
 
 QUERY = [1.0, 0.5, 0.5, 0.5]
+
+
+@pytest.fixture(params=["grpc", "rest"])
+def front(request: pytest.FixtureRequest) -> str:
+    return request.param
 
 
 async def test_ensuring_twice_and_at_once_changes_nothing(
@@ -46,13 +51,12 @@ async def test_a_store_without_its_collection_is_an_error_and_no_empty_list(
 
 
 async def test_a_server_gets_the_collection_of_the_design(
-    open_store: Any, stand_in: tuple[str, StandIn]
+    open_store: Any, stand_in: StandIn, front: str
 ) -> None:
-    url, server = stand_in
-    store = open_store(url)
+    store = open_store(stand_in.urls[front])
     await store.ensure_collection()
-    name = store.unwrap()._engine._name
-    created, indexes = server.created[name], server.indexes[name]
+    name = store.unwrap().collection.name
+    created, indexes = stand_in.created(name), stand_in.indexes[name]
     assert (created.hnsw_config.m, created.hnsw_config.payload_m) == (0, 16)
     assert created.strict_mode_config.enabled
     assert not created.strict_mode_config.unindexed_filtering_retrieve
@@ -72,12 +76,11 @@ async def test_a_server_gets_the_collection_of_the_design(
 
 
 async def test_a_missing_index_is_made_and_a_different_one_refused(
-    open_store: Any, stand_in: tuple[str, StandIn]
+    open_store: Any, stand_in: StandIn, front: str
 ) -> None:
-    url, server = stand_in
-    store = open_store(url)
+    store = open_store(stand_in.urls[front])
     await store.ensure_collection()
-    indexes = server.indexes[store.unwrap()._engine._name]
+    indexes = stand_in.indexes[store.unwrap().collection.name]
     del indexes["source_id"]
     await store.ensure_collection()
     assert "source_id" in indexes
@@ -90,50 +93,26 @@ async def test_a_missing_index_is_made_and_a_different_one_refused(
 
 
 async def test_requests_stay_below_the_limits_of_a_server(
-    open_store: Any, stand_in: tuple[str, StandIn], company: uuid.UUID
+    open_store: Any, stand_in: StandIn, front: str, company: uuid.UUID
 ) -> None:
-    url, server = stand_in
-    # The stand-in keeps gRPC's default limit of 4 MiB for a message, below Qdrant's own.
-    for dimension, points, expected in [(4, 600, [256, 256, 88]), (8192, 300, [126, 126, 48])]:
-        store = open_store(url, dimension=dimension)
+    large = {"grpc": [126, 4], "rest": [23] * 5 + [15]}[front]
+    for dimension, points, expected in [(4, 600, [256, 256, 88]), (8192, 130, large)]:
+        store = open_store(stand_in.urls[front], dimension=dimension)
         await store.ensure_collection()
-        server.batches.clear()
+        stand_in.batches.clear()
+        stand_in.largest = 0
         vector = [0.5] * dimension
         await store.upsert(
             company,
             (Point(uuid.uuid4(), vector, SOURCES[0], revision=number % 3) for number in range(points)),
         )
-        assert server.batches == expected
+        assert stand_in.batches == expected
+        assert stand_in.largest <= MAX_BATCH_BYTES
 
 
 @pytest.mark.parametrize("version", ["1.16.3", "0.1.0", "unknown"])
 async def test_a_server_that_ignores_our_conditions_is_refused(open_store: Any, version: str) -> None:
-    with running_stand_in(version) as (url, _):
-        store = open_store(url)
+    with running_stand_in(version) as stand_in:
+        store = open_store(stand_in.urls["grpc"])
         with pytest.raises(VectorStoreError, match="too old"):
             await store.ensure_collection()
-
-
-TRANSIENT = [
-    grpc.StatusCode.UNAVAILABLE,
-    grpc.StatusCode.RESOURCE_EXHAUSTED,
-    grpc.StatusCode.DEADLINE_EXCEEDED,
-]
-LASTING = [grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.INTERNAL]
-
-
-@pytest.mark.parametrize("code", TRANSIENT + LASTING, ids=lambda code: code.name)
-async def test_an_error_says_whether_to_try_again(
-    open_store: Any,
-    stand_in: tuple[str, StandIn],
-    monkeypatch: pytest.MonkeyPatch,
-    code: grpc.StatusCode,
-) -> None:
-    url, server = stand_in
-    store = open_store(url)
-    monkeypatch.setattr(server, "failing", code)
-    with pytest.raises(VectorStoreError) as raised:
-        await store.search(uuid.uuid4(), QUERY)
-    assert isinstance(raised.value, VectorStoreUnavailable) is raised.value.retryable is (code in TRANSIENT)
-    assert isinstance(raised.value.__cause__, grpc.RpcError)
-    assert "told to fail" not in str(raised.value)

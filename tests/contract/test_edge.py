@@ -180,7 +180,7 @@ async def test_the_engines_own_errors_are_not_repeated(
 ) -> None:
     store = open_store(edge_url)
     await store.ensure_collection()
-    monkeypatch.setattr("chatapp_db.vectors.engines.edge.VECTOR", "no_such_vector")
+    monkeypatch.setattr("chatapp_db.vectors.engines.wire.VECTOR", "no_such_vector")
     with pytest.raises(VectorStoreError) as raised:
         await store.search(COMPANY, QUERY)
     assert str(raised.value) == "the vector store refused search"

@@ -24,7 +24,7 @@ from chatapp_db.repositories.conversations import InboxItem
 from chatapp_db.repositories.paging import Page
 from chatapp_db.rows import ConversationRow, MessageRow, TeamInvitationRow, UserRow
 from chatapp_db.schema import MessageRole
-from chatapp_db.vectors import AsyncVectorStore, SearchHit, VectorStore
+from chatapp_db.vectors import AsyncVectorStore, Query, SearchHit, VectorStore
 
 
 def blocking(db: Database, company_id: UUID, id: UUID) -> None:
@@ -62,10 +62,12 @@ async def keys(db: AsyncDatabase) -> None:
 def vectors(store: VectorStore, company_id: UUID) -> None:
     assert_type(store.search(company_id, [1.0, 0.0], 3), list[SearchHit])
     assert_type(store.for_company(company_id).search([1.0, 0.0], 3), list[SearchHit])
+    assert_type(store.search_batch(company_id, [Query([1.0, 0.0])]), list[list[SearchHit]])
 
 
 async def awaited_vectors(store: AsyncVectorStore, company_id: UUID) -> None:
     assert_type(await store.search(company_id, [1.0, 0.0], 3), list[SearchHit])
+    assert_type(await store.for_company(company_id).search_batch([Query([1.0, 0.0])]), list[list[SearchHit]])
 
 
 def migrations(url: str) -> None:

@@ -5,10 +5,12 @@ Importing this loads no engine; the one that a URL names is loaded when a store 
 
 from chatapp_db.vectors.admin import AsyncVectorAdmin, VectorAdmin
 from chatapp_db.vectors.bound import AsyncCompanyVectors, CompanyVectors
-from chatapp_db.vectors.engine import Collection, Distance, Engine, Selection
+from chatapp_db.vectors.engine import Capability, Collection, Distance, Engine, Selection
 from chatapp_db.vectors.filters import And, Eq, Exists, Filter, In, Not, Or, Range
 from chatapp_db.vectors.keys import KeyKind
 from chatapp_db.vectors.points import Point, PointPage, SearchHit, StoredPoint, point_id
+from chatapp_db.vectors.query import Query
+from chatapp_db.vectors.sparse import SparseVector
 from chatapp_db.vectors.store import (
     AsyncVectorStore,
     VectorStore,
@@ -21,6 +23,7 @@ __all__ = [
     "AsyncCompanyVectors",
     "AsyncVectorAdmin",
     "AsyncVectorStore",
+    "Capability",
     "Collection",
     "CompanyVectors",
     "Distance",
@@ -34,9 +37,11 @@ __all__ = [
     "Or",
     "Point",
     "PointPage",
+    "Query",
     "Range",
     "SearchHit",
     "Selection",
+    "SparseVector",
     "StoredPoint",
     "VectorAdmin",
     "VectorStore",

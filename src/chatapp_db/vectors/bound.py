@@ -32,6 +32,7 @@ class _OfOneCompany:
 
     upsert = _bound(VectorOperations.upsert)
     search = _bound(VectorOperations.search)
+    search_batch = _bound(VectorOperations.search_batch)
     retrieve = _bound(VectorOperations.retrieve)
     scroll = _bound(VectorOperations.scroll)
     count = _bound(VectorOperations.count)

@@ -12,18 +12,27 @@ from chatapp_db.errors import CollectionMismatch, InvalidValue
 from chatapp_db.vectors.filters import Filter
 from chatapp_db.vectors.keys import Keys
 from chatapp_db.vectors.points import Payload, PreparedPoint
+from chatapp_db.vectors.sparse import SparseVector
+from chatapp_db.vectors.strictness import MAX_LIMIT
 
-__all__ = ["Collection", "Distance", "Engine", "Selection"]
+__all__ = ["Capability", "Collection", "Distance", "Engine", "Found", "PreparedQuery", "Selection"]
 
 Distance: TypeAlias = Literal["cosine", "dot"]
+Capability: TypeAlias = Literal["batch", "diversity", "hybrid"]
+"""What not every engine can: several searches in one request, MMR, dense and sparse vectors fused."""
+
+Found: TypeAlias = list[tuple[Payload | None, float]]
 
 MAX_DIMENSION: Final = 65536
+_CANDIDATES: Final = 4
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
     """One collection for all companies: its name, its vectors, the keys that filters may name.
+
+    ``sparse`` says that a point may carry its words as a sparse vector.
 
     Raises InvalidValue for a name, dimension or distance that some engine would refuse.
     """
@@ -32,6 +41,7 @@ class Collection:
     dimension: int
     distance: Distance
     keys: Keys
+    sparse: bool = False
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -59,12 +69,39 @@ class Selection:
     chunk_ids: Sequence[uuid.UUID] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedQuery:
+    """A query that passed every check."""
+
+    selection: Selection
+    vector: list[float]
+    k: int
+    min_score: float | None
+    sparse: SparseVector | None
+    diversity: float | None
+
+    @property
+    def candidates(self) -> int:
+        """Say how many points are looked at before they are fused, or thinned out for diversity."""
+        return min(_CANDIDATES * self.k, MAX_LIMIT)
+
+
 class Engine(Protocol):
     """A vector database, asked only with checked values.
 
     A blocking engine answers on the spot and never suspends; an asyncio engine may. Every failure
     of the driver leaves it as VectorStoreUnavailable or VectorStoreError.
     """
+
+    @property
+    def name(self) -> str:
+        """Name the engine, in errors and to whoever watches."""
+        ...
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """Say what it can of what not every engine can."""
+        ...
 
     @property
     def bytes_per_dimension(self) -> int:
@@ -87,10 +124,8 @@ class Engine(Protocol):
         """Write a batch of points, each unless a higher revision is stored."""
         ...
 
-    async def search(
-        self, selection: Selection, vector: Sequence[float], k: int, min_score: float | None
-    ) -> list[tuple[Payload | None, float]]:
-        """Find the nearest points, best first."""
+    async def search(self, queries: Sequence[PreparedQuery]) -> list[Found]:
+        """Answer queries of one company in one request: for each what was found, best first."""
         ...
 
     async def scroll(

@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
-from chatapp_db.errors import InvalidValue
+from chatapp_db.errors import InvalidValue, NotSupported
 from chatapp_db.execution.operation import operation
-from chatapp_db.vectors.engine import Collection, Engine, Selection
+from chatapp_db.vectors.engine import Capability, Collection, Engine, Found, PreparedQuery, Selection
 from chatapp_db.vectors.filters import Eq, Filter, resolve
 from chatapp_db.vectors.points import (
     Payload,
@@ -22,13 +22,14 @@ from chatapp_db.vectors.points import (
     read_hit,
     read_point,
 )
+from chatapp_db.vectors.query import MAX_BATCH_QUERIES, Query, prepare_query
+from chatapp_db.vectors.sparse import SparseVector, check_sparse
 from chatapp_db.vectors.strictness import (
     MAX_LIMIT,
     check_after,
     check_chunk_ids,
     check_company,
     check_limit,
-    check_score,
     check_vector,
 )
 
@@ -55,6 +56,11 @@ class VectorOperations:
     def collection(self) -> Collection:
         """What the store was made for: its dimension, and the keys that metadata may have."""
         return self._collection
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """Say what the engine can of what not every engine can; anything else raises NotSupported."""
+        return self._engine.capabilities
 
     @operation
     async def ensure_collection(self) -> None:
@@ -87,16 +93,30 @@ class VectorOperations:
         *,
         filter: Filter | None = None,
         min_score: float | None = None,
+        sparse: SparseVector | None = None,
+        diversity: float | None = None,
     ) -> list[SearchHit]:
-        """Find the company's ``k`` chunks nearest to a vector, best first.
+        """Find the company's ``k`` chunks nearest to a vector, best first; what else may be said, Query says.
 
-        Raises TenantIsolationError if the store answers with another company's point.
+        Raises NotSupported, and TenantIsolationError if the store answers with another company's point.
         """
-        selection = self._selection(company_id, filter)
-        numbers = self._checked(vector)
-        found = await self._engine.search(selection, numbers, check_limit("k", k), check_score(min_score))
-        keys = self._collection.keys
-        return [read_hit(company_id, payload, score, keys) for payload, score in found]
+        query = Query(vector, k, filter, min_score, sparse, diversity)
+        [hits] = await VectorOperations.search_batch(self, company_id, [query])
+        return hits
+
+    @operation
+    async def search_batch(self, company_id: uuid.UUID, queries: Sequence[Query]) -> list[list[SearchHit]]:
+        """Answer several queries of one company, sixteen to a request, in the order given.
+
+        Raises NotSupported, and TenantIsolationError if the store answers with another company's point.
+        """
+        check_company(company_id)
+        prepared = [self._prepared_query(company_id, query) for query in queries]
+        hits: list[list[SearchHit]] = []
+        for start in range(0, len(prepared), MAX_BATCH_QUERIES):
+            some = prepared[start : start + MAX_BATCH_QUERIES]
+            hits += [self._hits(company_id, found) for found in await self._engine.search(some)]
+        return hits
 
     @operation
     async def retrieve(self, company_id: uuid.UUID, chunk_ids: Sequence[uuid.UUID]) -> list[StoredPoint]:
@@ -167,17 +187,33 @@ class VectorOperations:
             some = chunk_ids[start : start + MAX_LIMIT]
             yield Selection(company_id, chunk_ids=some)
 
-    def _checked(self, vector: object) -> list[float]:
-        return check_vector(vector, self._collection.dimension, self._engine.largest_number)
+    def _prepared_query(self, company_id: uuid.UUID, query: Query) -> PreparedQuery:
+        prepared = prepare_query(company_id, query, self._collection, self._engine.largest_number)
+        if prepared.diversity is not None:
+            self._require("diversity")
+        return prepared
+
+    def _require(self, capability: Capability) -> None:
+        if capability not in self._engine.capabilities:
+            raise NotSupported(capability, self._engine.name)
+
+    def _prepared_point(self, company_id: uuid.UUID, point: Point) -> PreparedPoint:
+        collection = self._collection
+        vector = check_vector(point.vector, collection.dimension, self._engine.largest_number)
+        sparse = check_sparse(point.sparse, kept=collection.sparse)
+        return prepare(company_id, point, vector, sparse, collection.keys)
 
     def _prepared(self, company_id: uuid.UUID, points: Iterable[Point]) -> list[PreparedPoint]:
         prepared: dict[uuid.UUID, PreparedPoint] = {}
         for point in points:
-            one = prepare(company_id, point, self._checked(point.vector), self._collection.keys)
+            one = self._prepared_point(company_id, point)
             if one.id in prepared:
                 raise InvalidValue("points", f"chunk {point.chunk_id} appears twice")
             prepared[one.id] = one
         return list(prepared.values())
+
+    def _hits(self, company_id: uuid.UUID, found: Found) -> list[SearchHit]:
+        return [read_hit(company_id, payload, score, self._collection.keys) for payload, score in found]
 
     def _read(self, company_id: uuid.UUID, payloads: Iterable[Payload | None]) -> list[StoredPoint]:
         return [read_point(company_id, payload, self._collection.keys) for payload in payloads]

@@ -16,6 +16,7 @@ import msgspec
 from chatapp_db.errors import InvalidValue, TenantIsolationError
 from chatapp_db.identity import point_id
 from chatapp_db.vectors.keys import Keys, MetaValue, check_text
+from chatapp_db.vectors.sparse import SparseVector
 
 __all__ = [
     "MAX_BATCH_POINTS",
@@ -45,7 +46,8 @@ class Point:
     """A chunk's vector as a service hands it over.
 
     A revision lower than the stored one is dropped by the store, so that a late writer cannot
-    undo a newer one. ``meta`` may only hold declared keys.
+    undo a newer one. ``meta`` may only hold declared keys. ``sparse`` holds the chunk's words, in a store
+    that was made with ``sparse=True``.
     """
 
     chunk_id: uuid.UUID
@@ -55,6 +57,7 @@ class Point:
     revision: int = 0
     content_hash: str = ""
     meta: Mapping[str, MetaValue] = field(default_factory=dict[str, MetaValue])
+    sparse: SparseVector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +96,20 @@ class PreparedPoint:
     revision: int
     payload: Payload
     payload_bytes: int
+    sparse: SparseVector | None = None
+
+    def weighs(self, bytes_per_dimension: int) -> int:
+        """Say how much room it takes in a request: twice its JSON is more than protobuf ever makes of it."""
+        terms = 0 if self.sparse is None else len(self.sparse.indices)
+        # An index takes no more room than a number.
+        numbers = len(self.vector) + 2 * terms
+        return numbers * bytes_per_dimension + 2 * self.payload_bytes + _FRAMING_BYTES
 
 
-def prepare(company_id: uuid.UUID, point: Point, vector: list[float], keys: Keys) -> PreparedPoint:
-    """Turn a point with a checked vector into what is sent.
+def prepare(
+    company_id: uuid.UUID, point: Point, vector: list[float], sparse: SparseVector | None, keys: Keys
+) -> PreparedPoint:
+    """Turn a point with checked vectors into what is sent.
 
     Raises InvalidValue for metadata that was not declared or is too large, and for a field of
     the wrong type.
@@ -114,7 +127,7 @@ def prepare(company_id: uuid.UUID, point: Point, vector: list[float], keys: Keys
     if point.agent_id is not None:
         payload["agent_id"] = str(_identifier("agent_id", point.agent_id))
     size = _size(payload)
-    return PreparedPoint(point_id(company_id, chunk_id), vector, point.revision, payload, size)
+    return PreparedPoint(point_id(company_id, chunk_id), vector, point.revision, payload, size, sparse)
 
 
 def _identifier(name: str, value: object) -> uuid.UUID:
@@ -144,8 +157,7 @@ def batches(points: Iterable[PreparedPoint], bytes_per_dimension: int) -> Iterat
     batch: list[PreparedPoint] = []
     room = MAX_BATCH_BYTES
     for point in points:
-        # Twice the payload's JSON is more than protobuf ever makes of it.
-        size = len(point.vector) * bytes_per_dimension + 2 * point.payload_bytes + _FRAMING_BYTES
+        size = point.weighs(bytes_per_dimension)
         if batch and (len(batch) == MAX_BATCH_POINTS or size > room):
             yield batch
             batch, room = [], MAX_BATCH_BYTES

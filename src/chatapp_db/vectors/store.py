@@ -80,6 +80,7 @@ def create_vector_store(
     timeout: int = TIMEOUT,
     access: Access = DEFAULT_ACCESS,
     chunks_table: str | None = CHUNKS_TABLE,
+    sparse: bool = False,
 ) -> VectorStore:
     """Make a store of the engine that the URL names; nothing is sent yet.
 
@@ -91,10 +92,13 @@ def create_vector_store(
     and holds for each request. In PostgreSQL ``access`` names roles and schema, and a point refers to
     its chunk in ``chunks_table`` and goes with it; None lets points of any chunk be stored.
 
-    Raises InvalidValue, MissingExtra.
+    ``sparse`` keeps the words of a chunk beside its vector, for hybrid searches; not in PostgreSQL, and of
+    a Qdrant server it takes 1.19 or newer.
+
+    Raises InvalidValue, MissingExtra, NotSupported.
     """
     place = Place(url, _plain(api_key), timeout, access, chunks_table)
-    layout = Collection(collection, dimension, distance, Keys(keys or {}))
+    layout = Collection(collection, dimension, distance, Keys(keys or {}), sparse)
     return VectorStore(blocking_engine(place, layout), layout)
 
 
@@ -109,10 +113,11 @@ def create_async_vector_store(
     timeout: int = TIMEOUT,
     access: Access = DEFAULT_ACCESS,
     chunks_table: str | None = CHUNKS_TABLE,
+    sparse: bool = False,
 ) -> AsyncVectorStore:
     """Make the asyncio twin of what ``create_vector_store`` makes, with the same arguments."""
     place = Place(url, _plain(api_key), timeout, access, chunks_table)
-    layout = Collection(collection, dimension, distance, Keys(keys or {}))
+    layout = Collection(collection, dimension, distance, Keys(keys or {}), sparse)
     return AsyncVectorStore(asyncio_engine(place, layout), layout)
 
 

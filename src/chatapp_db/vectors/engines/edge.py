@@ -12,14 +12,14 @@ import math
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar, get_args
 
 import qdrant_edge as edge
 
-from chatapp_db.vectors.engine import Collection, Selection
+from chatapp_db.vectors.engine import Capability, Collection, Found, PreparedQuery, Selection
 from chatapp_db.vectors.engines import edge_wire, layout
 from chatapp_db.vectors.engines.edge_shard import EdgeFolder, failures
-from chatapp_db.vectors.engines.wire import VECTOR, selected, upserts
+from chatapp_db.vectors.engines.wire import query_request, selected, upserts
 from chatapp_db.vectors.points import Payload, PreparedPoint
 
 __all__ = ["EdgeEngine", "connect", "connect_async"]
@@ -50,6 +50,8 @@ async def _on_the_spot(work: Callable[[], T]) -> T:
 class EdgeEngine:
     """An Engine over a shard that is opened by the first call."""
 
+    name = "edge"
+    capabilities = frozenset[Capability](get_args(Capability))
     bytes_per_dimension = _FLOAT32_BYTES
     largest_number = math.inf
 
@@ -88,19 +90,12 @@ class EdgeEngine:
             self._unflushed = 0
             shard.flush()
 
-    async def search(
-        self, selection: Selection, vector: Sequence[float], k: int, min_score: float | None
-    ) -> list[tuple[Payload | None, float]]:
-        """Find the nearest points; the query is always a vector, never the id of a point."""
-        request = edge.QueryRequest(
-            limit=k,
-            query=edge.Query.Nearest(list(vector), using=VECTOR),
-            filter=self._selected(selection),
-            score_threshold=min_score,
-            with_payload=True,
-        )
-        found = await self._call("search", lambda shard: shard.query(request))
-        return [(point.payload, point.score) for point in found]
+    async def search(self, queries: Sequence[PreparedQuery]) -> list[Found]:
+        """Answer each query, all in one pass over the shard."""
+        requests = [edge_wire.query(query_request(one, self._keys)) for one in queries]
+        batch = edge.QueryBatchRequest(requests)
+        answers = await self._call("search", lambda shard: shard.query_batch(batch))
+        return [[(point.payload, point.score) for point in found] for found in answers]
 
     async def scroll(
         self, selection: Selection, limit: int, after: uuid.UUID | None

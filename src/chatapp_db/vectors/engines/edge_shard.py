@@ -21,7 +21,7 @@ from qdrant_client import models
 from chatapp_db.errors import StoreInUse, VectorStoreError
 from chatapp_db.vectors.engine import Collection
 from chatapp_db.vectors.engines import edge_wire, layout
-from chatapp_db.vectors.engines.wire import VECTOR
+from chatapp_db.vectors.engines.wire import SPARSE, VECTOR
 
 __all__ = ["EdgeFolder", "failures"]
 
@@ -86,7 +86,7 @@ class EdgeFolder:
             with failures("open"):
                 if not self._home.exists():
                     self._make()
-                self._collection.refuse(layout.vector_differences(self._collection, self._found()))
+                self._collection.refuse(layout.vector_differences(self._collection, *self._found()))
                 return _Opened(edge.EdgeShard.load(str(self._home)), lock, os.getpid())
         except BaseException:
             os.close(lock)
@@ -99,24 +99,31 @@ class EdgeFolder:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock)
-            raise StoreInUse from None
+            raise StoreInUse(
+                "the folder of an edge:// store is opened by one process, by one store"
+            ) from None
         return lock
 
     def _make(self) -> None:
         """Make the shard beside its place, so that a killed process leaves none that is half made."""
         unfinished = self._home.with_suffix(".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        shard = edge.EdgeShard.create(str(unfinished), edge_wire.creation(layout.vectors(self._collection)))
+        vectors, sparse = layout.vectors(self._collection), layout.sparse_vectors(self._collection)
+        shard = edge.EdgeShard.create(str(unfinished), edge_wire.creation(vectors, sparse))
         for path, schema in layout.indexes(self._collection).items():
             shard.update(edge_wire.index(path, schema))
         shard.flush()
         shard.close()
         unfinished.rename(self._home)
 
-    def _found(self) -> models.VectorParams | None:
+    def _found(self) -> tuple[models.VectorParams | None, models.SparseVectorParams | None]:
         config = json.loads((self._home / _CONFIG).read_text(encoding="utf-8"))
-        params = config["vectors"].get(VECTOR)
-        return None if params is None else models.VectorParams(**params)
+        dense = config["vectors"].get(VECTOR)
+        sparse = config.get("sparse_vectors", {}).get(SPARSE)
+        return (
+            None if dense is None else models.VectorParams(**dense),
+            None if sparse is None else models.SparseVectorParams(modifier=sparse.get("modifier")),
+        )
 
 
 @contextmanager

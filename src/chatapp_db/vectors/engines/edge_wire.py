@@ -12,7 +12,7 @@ from qdrant_client import models
 
 from chatapp_db.vectors.engines.layout import IndexSchema
 
-__all__ = ["Condition", "creation", "filter_of", "index", "indexed", "upsert"]
+__all__ = ["Condition", "creation", "filter_of", "index", "indexed", "query", "upsert"]
 
 Condition: TypeAlias = "edge.FieldCondition | edge.IsEmptyCondition | edge.HasIdCondition | edge.Filter"
 
@@ -29,13 +29,21 @@ _INDEXES: Final = {
 }
 
 
-def creation(vectors: dict[str, models.VectorParams]) -> edge.EdgeConfig:
+# What the server takes where nothing is said; here it has to be said.
+_RRF_K: Final = 2
+
+
+def creation(
+    vectors: dict[str, models.VectorParams], sparse_vectors: dict[str, models.SparseVectorParams]
+) -> edge.EdgeConfig:
     """Say how a shard is created."""
     params = {
         name: edge.EdgeVectorParams(size=one.size, distance=_DISTANCES[one.distance])
         for name, one in vectors.items()
     }
-    return edge.EdgeConfig(vectors=params)
+    # The one modifier there is: how rare a term is.
+    sparse = {name: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf) for name in sparse_vectors}
+    return edge.EdgeConfig(vectors=params, sparse_vectors=sparse)
 
 
 def index(path: str, schema: IndexSchema) -> edge.UpdateOperation:
@@ -62,9 +70,58 @@ def indexed(found: edge.PayloadIndexInfo) -> models.PayloadIndexInfo:
 def upsert(operation: models.UpsertOperation) -> edge.UpdateOperation:
     """Write points under the operation's condition."""
     wanted = cast("models.PointsList", operation.upsert)
-    points = [edge.Point(one.id, cast("Any", one.vector), one.payload) for one in wanted.points]
+    points = [edge.Point(one.id, _vectors(one.vector), one.payload) for one in wanted.points]
     condition = cast("models.Filter", wanted.update_filter)
     return edge.UpdateOperation.upsert_points(points, condition=filter_of(condition))
+
+
+def _vectors(named: object) -> Any:
+    return {name: _vector(one) for name, one in cast("dict[str, object]", named).items()}
+
+
+def _vector(one: object) -> Any:
+    return edge.SparseVector(one.indices, one.values) if isinstance(one, models.SparseVector) else one
+
+
+def query(request: models.QueryRequest) -> edge.QueryRequest:
+    """Search for what is nearest, or fuse several such searches by rank."""
+    prefetches = cast("list[models.Prefetch]", request.prefetch or [])
+    return edge.QueryRequest(
+        limit=cast("int", request.limit),
+        query=_scoring(request.query, request.using),
+        prefetches=[_prefetch(one) for one in prefetches],
+        filter=None if request.filter is None else filter_of(request.filter),
+        score_threshold=request.score_threshold,
+        with_payload=True,
+    )
+
+
+def _prefetch(wanted: models.Prefetch) -> edge.Prefetch:
+    return edge.Prefetch(
+        limit=cast("int", wanted.limit),
+        query=_scoring(wanted.query, wanted.using),
+        filter=filter_of(cast("models.Filter", wanted.filter)),
+        params=_params(wanted.params),
+    )
+
+
+def _scoring(query: object, using: str | None) -> edge.Query | edge.Mmr | edge.Fusion:
+    match query:
+        case models.NearestQuery(nearest=nearest, mmr=None):
+            return edge.Query.Nearest(_vector(nearest), using=using)
+        case models.NearestQuery(nearest=nearest, mmr=models.Mmr() as mmr):
+            relevance = 1.0 - cast("float", mmr.diversity)
+            return edge.Mmr(_vector(nearest), relevance, cast("int", mmr.candidates_limit), using=using)
+        case models.FusionQuery(fusion=models.Fusion.RRF):
+            return cast("edge.Fusion", edge.Fusion.Rrf(k=_RRF_K))
+        case _:
+            raise TypeError(f"{type(query).__name__} is not among our queries")
+
+
+def _params(params: models.SearchParams | None) -> edge.SearchParams | None:
+    if params is None or not isinstance(params.idf, models.IdfCorpusParams):
+        return None
+    return edge.SearchParams(idf=edge.IdfParams(corpus=filter_of(params.idf.corpus)))
 
 
 def filter_of(wanted: models.Filter) -> edge.Filter:

@@ -8,9 +8,10 @@ from typing import Any, Final, TypeAlias
 from qdrant_client import models
 
 from chatapp_db.vectors.engine import Collection, Distance
-from chatapp_db.vectors.engines.wire import VECTOR
+from chatapp_db.vectors.engines.wire import SPARSE, VECTOR
 from chatapp_db.vectors.keys import Kind
 from chatapp_db.vectors.points import MAX_BATCH_POINTS
+from chatapp_db.vectors.query import MAX_BATCH_QUERIES
 from chatapp_db.vectors.strictness import MAX_LIMIT
 
 __all__ = [
@@ -18,7 +19,8 @@ __all__ = [
     "creation",
     "index_differences",
     "indexes",
-    "named_vector",
+    "named_vectors",
+    "sparse_vectors",
     "vector_differences",
     "vectors",
 ]
@@ -47,6 +49,11 @@ def vectors(collection: Collection) -> dict[str, models.VectorParams]:
     return {VECTOR: params}
 
 
+def sparse_vectors(collection: Collection) -> dict[str, models.SparseVectorParams]:
+    """Describe the named sparse vector, if there is one; the engine weighs its terms by their rarity."""
+    return {SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)} if collection.sparse else {}
+
+
 def creation(collection: Collection) -> dict[str, Any]:
     """Say how a server creates the collection.
 
@@ -55,6 +62,7 @@ def creation(collection: Collection) -> dict[str, Any]:
     """
     return {
         "vectors_config": vectors(collection),
+        "sparse_vectors_config": sparse_vectors(collection) or None,
         "hnsw_config": models.HnswConfigDiff(m=0, payload_m=16),
         "on_disk_payload": True,
         "strict_mode_config": models.StrictModeConfig(
@@ -63,6 +71,7 @@ def creation(collection: Collection) -> dict[str, Any]:
             unindexed_filtering_update=False,
             max_query_limit=MAX_LIMIT,
             upsert_max_batchsize=MAX_BATCH_POINTS,
+            search_max_batchsize=MAX_BATCH_QUERIES,
         ),
     }
 
@@ -74,13 +83,18 @@ def indexes(collection: Collection) -> dict[str, IndexSchema]:
     return {"company_id": tenant, **declared}
 
 
-def named_vector(found: models.CollectionInfo) -> models.VectorParams | None:
-    """Read how the named vector of an existing collection was made."""
+def named_vectors(
+    found: models.CollectionInfo,
+) -> tuple[models.VectorParams | None, models.SparseVectorParams | None]:
+    """Read how the named vectors of an existing collection were made, the dense and the sparse one."""
     existing = found.config.params.vectors
-    return existing.get(VECTOR) if isinstance(existing, dict) else None
+    dense = existing.get(VECTOR) if isinstance(existing, dict) else None
+    return dense, (found.config.params.sparse_vectors or {}).get(SPARSE)
 
 
-def vector_differences(collection: Collection, params: models.VectorParams | None) -> list[str]:
+def vector_differences(
+    collection: Collection, params: models.VectorParams | None, sparse: models.SparseVectorParams | None
+) -> list[str]:
     """Compare the vectors of an existing collection with what is expected."""
     if params is None:
         return [f"it has no vector named {VECTOR!r}"]
@@ -89,7 +103,18 @@ def vector_differences(collection: Collection, params: models.VectorParams | Non
         differences.append(f"its dimension is {params.size}, not {collection.dimension}")
     if params.distance != _DISTANCES[collection.distance]:
         differences.append(f"its distance is {params.distance.value.lower()}, not {collection.distance}")
-    return differences
+    return differences + _sparse_differences(collection, sparse)
+
+
+def _sparse_differences(collection: Collection, found: models.SparseVectorParams | None) -> list[str]:
+    """Compare both ways: a store that knows of no sparse vector would write points without theirs."""
+    if found is None:
+        return [f"it has no sparse vector named {SPARSE!r}"] if collection.sparse else []
+    if not collection.sparse:
+        return [f"it has a sparse vector named {SPARSE!r}, the store was made without sparse=True"]
+    if found.modifier != models.Modifier.IDF:
+        return [f"its sparse vector {SPARSE!r} is not weighed by IDF"]
+    return []
 
 
 def index_differences(collection: Collection, found: Mapping[str, models.PayloadIndexInfo]) -> list[str]:

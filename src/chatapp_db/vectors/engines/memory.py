@@ -22,6 +22,8 @@ __all__ = ["MemoryEngine"]
 class MemoryEngine(QdrantEngine):
     """An Engine whose points live and die with it."""
 
+    name = "memory"
+
     def __init__(self, collection: Collection) -> None:
         client = face(QdrantClient(location=":memory:"), turn=threading.Lock())
         super().__init__(client, collection, grpc=True)
@@ -29,7 +31,14 @@ class MemoryEngine(QdrantEngine):
     async def ensure(self) -> None:
         """Create the collection, or compare its vectors."""
         if not await self._client.collection_exists(self._name):
-            await self._client.create_collection(self._name, vectors_config=layout.vectors(self._collection))
+            await self._client.create_collection(
+                self._name,
+                vectors_config=layout.vectors(self._collection),
+                sparse_vectors_config=layout.sparse_vectors(self._collection),
+            )
         found = await self._client.get_collection(self._name)
-        differences = layout.vector_differences(self._collection, layout.named_vector(found))
+        differences = layout.vector_differences(self._collection, *layout.named_vectors(found))
         self._collection.refuse(differences)
+
+    async def _refuse_old_server(self) -> None:
+        """There is none."""

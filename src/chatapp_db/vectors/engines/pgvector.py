@@ -17,13 +17,20 @@ from sqlalchemy import Engine as SqlEngine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chatapp_db.address import engine_url
-from chatapp_db.errors import ExtensionUnavailable, InvalidValue, VectorStoreError
+from chatapp_db.errors import ExtensionUnavailable, InvalidValue, NotSupported, VectorStoreError
 from chatapp_db.execution.entrance import Entrance
 from chatapp_db.execution.exchange import Message
 from chatapp_db.execution.pool import adopted, async_engine, blocking_engine
 from chatapp_db.execution.scope import Access
 from chatapp_db.execution.wire import ASYNCIO, BLOCKING
-from chatapp_db.vectors.engine import Collection, Distance, Selection
+from chatapp_db.vectors.engine import (
+    Capability,
+    Collection,
+    Distance,
+    Found,
+    PreparedQuery,
+    Selection,
+)
 from chatapp_db.vectors.engines.calls import Calls, Record
 from chatapp_db.vectors.engines.side_table import (
     EXTENSION,
@@ -90,6 +97,8 @@ class PgvectorEngine:
     The numbers are kept in half precision; for the cosine a vector is brought to length 1 before.
     """
 
+    name = "pgvector"
+    capabilities = frozenset[Capability]({"batch"})
     bytes_per_dimension = _TEXT_BYTES
 
     def __init__(
@@ -99,6 +108,8 @@ class PgvectorEngine:
         table: SideTable,
         dispose: Callable[[], Any] | None,
     ) -> None:
+        if collection.sparse:
+            raise NotSupported("hybrid", self.name)
         self._access = entrance.access
         self._calls = Calls(entrance)
         self._collection = collection
@@ -152,24 +163,35 @@ class PgvectorEngine:
         text = _upsert(self._table.name, extension)
         await self._calls.run([(text, [company_id, *columns, embeddings, metas])], company_id)
 
-    async def search(
-        self, selection: Selection, vector: Sequence[float], k: int, min_score: float | None
-    ) -> list[tuple[Payload | None, float]]:
-        """Find the nearest points: exactly in a small company, by the index in a large one."""
+    async def search(self, queries: Sequence[PreparedQuery]) -> list[Found]:
+        """Answer each query in one statement: exactly in a small company, by the index in a large one."""
         extension = quoted(await self._schema())
         values = Values()
-        text = _search(
+        texts = [
+            f"(SELECT {number}, found.* FROM ({self._search(query, extension, values)}) AS found)"  # noqa: S608  # names of ours alone
+            for number, query in enumerate(queries)
+        ]
+        text = " UNION ALL ".join(texts)
+        records = await self._calls.run([_BEFORE_SEARCH, (text, values)], queries[0].selection.company_id)
+        answers: list[Found] = [[] for _ in queries]
+        nearest = 1.0 if self._collection.distance == "cosine" else 0.0
+        for number, *record in records:
+            least = queries[int(number)].min_score
+            score = nearest - record[-1]
+            if least is None or score >= least:
+                answers[int(number)].append((_payload(record), score))
+        return answers
+
+    def _search(self, query: PreparedQuery, extension: str, values: Values) -> str:
+        selection = query.selection
+        return _search(
             self._table.name,
             condition=where(selection, self._keys, values),
             distance=f"embedding OPERATOR({extension}.{_SIGNS[self._collection.distance]})"
-            f" {values.bound(self._written(vector))}::{extension}.halfvec",
-            limit=k,
-            candidates=k if selection.filter is None else _FILTERED_CANDIDATES * k,
+            f" {values.bound(self._written(query.vector))}::{extension}.halfvec",
+            limit=query.k,
+            candidates=query.k if selection.filter is None else _FILTERED_CANDIDATES * query.k,
         )
-        records = await self._calls.run([_BEFORE_SEARCH, (text, values)], selection.company_id)
-        nearest = 1.0 if self._collection.distance == "cosine" else 0.0
-        found = [(_payload(record), nearest - record[-1]) for record in records]
-        return [one for one in found if min_score is None or one[1] >= min_score]
 
     async def scroll(
         self, selection: Selection, limit: int, after: uuid.UUID | None

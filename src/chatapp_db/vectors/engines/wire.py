@@ -10,14 +10,16 @@ from typing import Any, Final
 
 from qdrant_client import models
 
-from chatapp_db.vectors.engine import Selection
+from chatapp_db.vectors.engine import PreparedQuery, Selection
 from chatapp_db.vectors.filters import And, Eq, Exists, Filter, In, Not, Or, Range
 from chatapp_db.vectors.keys import Keys
 from chatapp_db.vectors.points import PreparedPoint, point_id
+from chatapp_db.vectors.sparse import SparseVector
 
-__all__ = ["VECTOR", "selected", "upserts"]
+__all__ = ["SPARSE", "VECTOR", "query_request", "selected", "upserts"]
 
 VECTOR: Final = "dense"
+SPARSE: Final = "bm25"
 
 
 def selected(selection: Selection, keys: Keys) -> models.Filter:
@@ -66,7 +68,58 @@ def _not_newer(company_id: uuid.UUID, revision: int) -> models.Filter:
 
 
 def _point(point: PreparedPoint) -> models.PointStruct:
-    return models.PointStruct(id=str(point.id), vector={VECTOR: point.vector}, payload=dict(point.payload))
+    vector: dict[str, Any] = {VECTOR: point.vector}
+    if point.sparse is not None:
+        vector[SPARSE] = _sparse(point.sparse)
+    return models.PointStruct(id=str(point.id), vector=vector, payload=dict(point.payload))
+
+
+def _sparse(sparse: SparseVector) -> models.SparseVector:
+    return models.SparseVector(indices=list(sparse.indices), values=list(sparse.values))
+
+
+def query_request(query: PreparedQuery, keys: Keys) -> models.QueryRequest:
+    """Ask for the nearest points; the query is always a vector, never the id of a point."""
+    wanted = selected(query.selection, keys)
+    if query.sparse is not None:
+        return _fused(query, query.sparse, wanted)
+    nearest: models.Query = models.NearestQuery(nearest=query.vector)
+    if query.diversity is not None:
+        mmr = models.Mmr(diversity=query.diversity, candidates_limit=query.candidates)
+        nearest = models.NearestQuery(nearest=query.vector, mmr=mmr)
+    return models.QueryRequest(
+        query=nearest,
+        using=VECTOR,
+        filter=wanted,
+        limit=query.k,
+        score_threshold=query.min_score,
+        with_payload=True,
+    )
+
+
+def _fused(query: PreparedQuery, sparse: SparseVector, wanted: models.Filter) -> models.QueryRequest:
+    """Fuse two searches by rank, each of them the company's.
+
+    How rare a term is, is counted among the company's points, whatever the caller's filter leaves of
+    them: the whole collection's counts would let other companies change these scores.
+    """
+    corpus = models.Filter(must=[company_condition(query.selection.company_id)])
+    by_vector = models.Prefetch(
+        query=models.NearestQuery(nearest=query.vector), using=VECTOR, filter=wanted, limit=query.candidates
+    )
+    by_words = models.Prefetch(
+        query=models.NearestQuery(nearest=_sparse(sparse)),
+        using=SPARSE,
+        filter=wanted,
+        limit=query.candidates,
+        params=models.SearchParams(idf=models.IdfCorpusParams(corpus=corpus)),
+    )
+    return models.QueryRequest(
+        prefetch=[by_vector, by_words],
+        query=models.FusionQuery(fusion=models.Fusion.RRF),
+        limit=query.k,
+        with_payload=True,
+    )
 
 
 def _condition(filter: Filter, keys: Keys) -> models.Condition:

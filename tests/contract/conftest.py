@@ -88,7 +88,7 @@ def store(
     runner.run(settled(store.unwrap().ensure_collection()))
     yield store
     if request.node.callspec.params["engine_url"] == "qdrant":
-        engine = store.unwrap()._engine
+        engine = store.unwrap()._engine.inner
         runner.run(engine._client.delete_collection(engine._name))
 
 

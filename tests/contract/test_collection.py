@@ -35,7 +35,7 @@ async def test_every_difference_is_listed(engine_url: str, store: Awaited, open_
     engine = store.unwrap()._engine
     other = open_store(engine_url, collection=engine._collection.name, dimension=8, distance="dot")
     if engine_url == "memory://":
-        other.unwrap()._engine._client = engine._client
+        other.unwrap()._engine.inner._client = engine._client
     if engine_url.startswith("edge:"):
         await store.close()
     with pytest.raises(CollectionMismatch, match=r"dimension is 4, not 8; its distance is cosine, not dot"):

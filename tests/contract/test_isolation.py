@@ -155,8 +155,11 @@ async def test_a_foreign_point_from_a_faulty_engine_is_not_passed_on(
     store = open_store("memory://")
     await store.ensure_collection()
     await store.upsert(other_company, [Point(uuid.uuid4(), QUERY, SOURCES[0])])
-    monkeypatch.setattr("chatapp_db.vectors.engines.qdrant.selected", lambda selection, keys: models.Filter())
-    assert isinstance(store.unwrap()._engine, MemoryEngine)
+    for module in ("qdrant", "wire"):
+        monkeypatch.setattr(
+            f"chatapp_db.vectors.engines.{module}.selected", lambda selection, keys: models.Filter()
+        )
+    assert isinstance(store.unwrap()._engine.inner, MemoryEngine)
     with pytest.raises(TenantIsolationError):
         await store.search(company, QUERY)
     with pytest.raises(TenantIsolationError):

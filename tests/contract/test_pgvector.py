@@ -44,7 +44,7 @@ def of(url: str, **options: str) -> str:
 
 
 def table_of(store: Awaited) -> str:
-    name: str = store.unwrap()._engine._table.name
+    name: str = store.unwrap()._engine.inner._table.name
     return name
 
 
@@ -148,7 +148,7 @@ async def test_an_index_search_goes_on_until_the_company_has_enough(
 
 
 async def test_the_settings_of_a_search_end_with_it(store: Awaited, company: uuid.UUID) -> None:
-    calls = store.unwrap()._engine._calls
+    calls = store.unwrap()._engine.inner._calls
     names = "current_setting('hnsw.iterative_scan', true), current_setting('hnsw.ef_search', true)"
     question = (f"SELECT {names}", ())
     await store.search(company, QUERY)
@@ -174,7 +174,7 @@ async def test_a_small_company_is_searched_exactly_whatever_the_planner_thinks(
 @pytest.fixture
 def trips(store: Awaited, tmp_path: Path) -> Generator[Callable[[], int]]:
     """Count the round trips since the last look, as libpq's trace of the wire shows them."""
-    engine = store.unwrap()._engine._calls._entrance.engine
+    engine = store.unwrap()._engine.inner._calls._entrance.engine
     seen = 0
     with (tmp_path / "wire").open("w+b") as trace:
 

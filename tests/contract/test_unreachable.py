@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from chatapp_db.errors import VectorStoreError, VectorStoreUnavailable
-from chatapp_db.vectors import Point
+from chatapp_db.vectors import Patience, Point
 from tests.contract.oracle import SOURCES
 
 QUERY = [1.0, 0.5, 0.5, 0.5]
 SECONDS = 1
+ONCE = Patience(tries=1, failures=100)
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ async def every_call_fails(store: Any, company: uuid.UUID) -> None:
 async def test_a_refused_connection_fails_at_once(
     open_store: Any, company: uuid.UUID, closed_port: int, scheme: str
 ) -> None:
-    store = open_store(f"{scheme}://127.0.0.1:{closed_port}")
+    store = open_store(f"{scheme}://127.0.0.1:{closed_port}", patience=ONCE)
     began = time.monotonic()
     await every_call_fails(store, company)
     assert time.monotonic() - began < 5
@@ -104,7 +105,7 @@ async def test_a_status_says_whether_to_try_again(
 ) -> None:
     url, status = http_status
     status[0] = code
-    store = open_store(url)
+    store = open_store(url, patience=ONCE)
     with pytest.raises(VectorStoreError) as raised:
         await store.search(company, QUERY)
     assert raised.value.retryable is retryable

@@ -40,7 +40,7 @@ def test_the_memory_engine_takes_one_call_at_a_time(monkeypatch: pytest.MonkeyPa
     inside = [0]
     with create_vector_store("memory://", dimension=2) as store:
         store.ensure_collection()
-        client: Any = store._engine._client._client  # type: ignore[attr-defined]  # the driver below the face
+        client: Any = store._engine.inner._client._client  # type: ignore[attr-defined]  # the driver below the face
         count = client.count
 
         def slow_count(*args: Any, **kwargs: Any) -> Any:

@@ -5,8 +5,10 @@ Importing this loads no engine; the one that a URL names is loaded when a store 
 
 from chatapp_db.vectors.admin import AsyncVectorAdmin, VectorAdmin
 from chatapp_db.vectors.bound import AsyncCompanyVectors, CompanyVectors
+from chatapp_db.vectors.breaker import Patience
 from chatapp_db.vectors.engine import Capability, Collection, Distance, Engine, Selection
 from chatapp_db.vectors.filters import And, Eq, Exists, Filter, In, Not, Or, Range
+from chatapp_db.vectors.guard import Health, Observe, StoreCall
 from chatapp_db.vectors.keys import KeyKind
 from chatapp_db.vectors.points import Point, PointPage, SearchHit, StoredPoint, point_id
 from chatapp_db.vectors.query import Query
@@ -31,10 +33,13 @@ __all__ = [
     "Eq",
     "Exists",
     "Filter",
+    "Health",
     "In",
     "KeyKind",
     "Not",
+    "Observe",
     "Or",
+    "Patience",
     "Point",
     "PointPage",
     "Query",
@@ -42,6 +47,7 @@ __all__ = [
     "SearchHit",
     "Selection",
     "SparseVector",
+    "StoreCall",
     "StoredPoint",
     "VectorAdmin",
     "VectorStore",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 
 from chatapp_db.execution.operation import Asyncio, Blocking, operation
-from chatapp_db.vectors.engine import Collection, Engine, Selection
+from chatapp_db.vectors.engine import Collection, Selection
+from chatapp_db.vectors.guard import GuardedEngine
 from chatapp_db.vectors.points import read_point
 from chatapp_db.vectors.strictness import MAX_LIMIT, check_company
 
@@ -13,7 +14,7 @@ __all__ = ["AsyncVectorAdmin", "VectorAdmin"]
 
 
 class _AdminOperations:
-    def __init__(self, engine: Engine, collection: Collection) -> None:
+    def __init__(self, engine: GuardedEngine, collection: Collection) -> None:
         self._engine = engine
         self._keys = collection.keys
 

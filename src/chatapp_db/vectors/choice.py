@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import sleep
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -9,7 +10,10 @@ from chatapp_db.address import SecretLike
 from chatapp_db.errors import MissingExtra
 from chatapp_db.execution.scope import Access
 from chatapp_db.vectors.address import Address
+from chatapp_db.vectors.breaker import Breaker, Patience
 from chatapp_db.vectors.engine import Collection, Engine
+from chatapp_db.vectors.guard import GuardedEngine, Observe
+from chatapp_db.vectors.retries import Retries, nap
 from chatapp_db.vectors.strictness import check_timeout
 
 if TYPE_CHECKING:
@@ -35,6 +39,8 @@ class Place:
     timeout: int
     access: Access
     chunks_table: str | None
+    patience: Patience
+    observe: Observe | None
 
     def __post_init__(self) -> None:
         check_timeout(self.timeout)
@@ -59,7 +65,7 @@ class Place:
         return source.get_secret_value() if isinstance(source, SecretLike) else source
 
 
-def blocking_engine(place: Place, collection: Collection) -> Engine:
+def blocking_engine(place: Place, collection: Collection) -> GuardedEngine:
     """Make the engine of a VectorStore.
 
     Raises InvalidValue, MissingExtra.
@@ -67,7 +73,7 @@ def blocking_engine(place: Place, collection: Collection) -> Engine:
     return _engine(place, collection, asyncio=False)
 
 
-def asyncio_engine(place: Place, collection: Collection) -> Engine:
+def asyncio_engine(place: Place, collection: Collection) -> GuardedEngine:
     """Make the engine of an AsyncVectorStore.
 
     Raises InvalidValue, MissingExtra.
@@ -75,19 +81,25 @@ def asyncio_engine(place: Place, collection: Collection) -> Engine:
     return _engine(place, collection, asyncio=True)
 
 
-def _engine(place: Place, collection: Collection, *, asyncio: bool) -> Engine:
+def _engine(place: Place, collection: Collection, *, asyncio: bool) -> GuardedEngine:
     if place.in_postgresql:
-        return _pgvector_engine(place, collection, asyncio=asyncio)
+        engine = _pgvector_engine(place, collection, asyncio=asyncio)
+        return GuardedEngine(engine, observe=place.observe, breaker=Breaker(place.patience))
     address = place.address()
     if address.scheme == "memory":
         from chatapp_db.vectors.engines.memory import MemoryEngine
 
-        return MemoryEngine(collection)
+        return GuardedEngine(MemoryEngine(collection), observe=place.observe)
     if address.scheme == "edge":
-        return _edge_engine(address, collection, asyncio=asyncio)
+        return GuardedEngine(_edge_engine(address, collection, asyncio=asyncio), observe=place.observe)
     from chatapp_db.vectors.engines import qdrant
 
-    return (qdrant.connect_async if asyncio else qdrant.connect)(address, collection)
+    return GuardedEngine(
+        (qdrant.connect_async if asyncio else qdrant.connect)(address, collection),
+        observe=place.observe,
+        breaker=Breaker(place.patience),
+        retries=Retries(place.patience, place.timeout, sleep if asyncio else nap),
+    )
 
 
 def _edge_engine(address: Address, collection: Collection, *, asyncio: bool) -> Engine:

@@ -15,7 +15,16 @@ from chatapp_db.vectors.points import Payload, PreparedPoint
 from chatapp_db.vectors.sparse import SparseVector
 from chatapp_db.vectors.strictness import MAX_LIMIT
 
-__all__ = ["Capability", "Collection", "Distance", "Engine", "Found", "PreparedQuery", "Selection"]
+__all__ = [
+    "Capability",
+    "Collection",
+    "Description",
+    "Distance",
+    "Engine",
+    "Found",
+    "PreparedQuery",
+    "Selection",
+]
 
 Distance: TypeAlias = Literal["cosine", "dot"]
 Capability: TypeAlias = Literal["batch", "diversity", "hybrid"]
@@ -86,6 +95,15 @@ class PreparedQuery:
         return min(_CANDIDATES * self.k, MAX_LIMIT)
 
 
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What an engine says of itself: its version, about how many points it has, what is wrong."""
+
+    version: str | None = None
+    points: int | None = None
+    problem: str | None = None
+
+
 class Engine(Protocol):
     """A vector database, asked only with checked values.
 
@@ -144,6 +162,10 @@ class Engine(Protocol):
 
     async def count_all(self) -> int:
         """Count the points of all companies."""
+        ...
+
+    async def describe(self) -> Description:
+        """Say which version it is and about how many points all companies have, within the timeout."""
         ...
 
     async def close(self) -> None:

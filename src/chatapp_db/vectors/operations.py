@@ -8,8 +8,9 @@ from typing import Final, TypeAlias
 
 from chatapp_db.errors import InvalidValue, NotSupported
 from chatapp_db.execution.operation import operation
-from chatapp_db.vectors.engine import Capability, Collection, Engine, Found, PreparedQuery, Selection
+from chatapp_db.vectors.engine import Capability, Collection, Found, PreparedQuery, Selection
 from chatapp_db.vectors.filters import Eq, Filter, resolve
+from chatapp_db.vectors.guard import GuardedEngine, Health
 from chatapp_db.vectors.points import (
     Payload,
     Point,
@@ -48,7 +49,7 @@ class VectorOperations:
     and InvalidValue for an argument, in which case nothing was sent.
     """
 
-    def __init__(self, engine: Engine, collection: Collection) -> None:
+    def __init__(self, engine: GuardedEngine, collection: Collection) -> None:
         self._engine = engine
         self._collection = collection
 
@@ -163,6 +164,11 @@ class VectorOperations:
     async def delete_source(self, company_id: uuid.UUID, source_id: uuid.UUID) -> None:
         """Delete every chunk of a knowledge source."""
         await self._engine.delete(self._selection(company_id, Eq("source_id", source_id)))
+
+    @operation
+    async def health(self) -> Health:
+        """Ask the engine how it does, within the timeout; that it cannot be reached is told, not raised."""
+        return await self._engine.health()
 
     @operation
     async def close(self) -> None:

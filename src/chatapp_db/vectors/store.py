@@ -11,8 +11,10 @@ from chatapp_db.execution.operation import Asyncio, Blocking
 from chatapp_db.execution.scope import DEFAULT_ACCESS, Access
 from chatapp_db.vectors.admin import AsyncVectorAdmin, VectorAdmin
 from chatapp_db.vectors.bound import AsyncCompanyVectors, CompanyVectors
+from chatapp_db.vectors.breaker import DEFAULT_PATIENCE, Patience
 from chatapp_db.vectors.choice import Place, asyncio_engine, blocking_engine
 from chatapp_db.vectors.engine import Collection, Distance
+from chatapp_db.vectors.guard import Observe
 from chatapp_db.vectors.keys import KeyKind, Keys
 from chatapp_db.vectors.operations import VectorOperations
 
@@ -81,6 +83,8 @@ def create_vector_store(
     access: Access = DEFAULT_ACCESS,
     chunks_table: str | None = CHUNKS_TABLE,
     sparse: bool = False,
+    patience: Patience = DEFAULT_PATIENCE,
+    observe: Observe | None = None,
 ) -> VectorStore:
     """Make a store of the engine that the URL names; nothing is sent yet.
 
@@ -89,15 +93,18 @@ def create_vector_store(
     database that ``migrate`` made, which may also be given as the service's own Engine of psycopg 3.
 
     ``keys`` declares what metadata points carry and filters may name; ``timeout`` is in whole seconds
-    and holds for each request. In PostgreSQL ``access`` names roles and schema, and a point refers to
-    its chunk in ``chunks_table`` and goes with it; None lets points of any chunk be stored.
+    and holds for each request, its retries included. In PostgreSQL ``access`` names roles and schema, and
+    a point refers to its chunk in ``chunks_table`` and goes with it; None lets points of any chunk be stored.
 
     ``sparse`` keeps the words of a chunk beside its vector, for hybrid searches; not in PostgreSQL, and of
     a Qdrant server it takes 1.19 or newer.
 
+    ``patience`` says how often a server is tried and when it is given a pause; ``observe`` is told of every
+    call, for metrics.
+
     Raises InvalidValue, MissingExtra, NotSupported.
     """
-    place = Place(url, _plain(api_key), timeout, access, chunks_table)
+    place = Place(url, _plain(api_key), timeout, access, chunks_table, patience, observe)
     layout = Collection(collection, dimension, distance, Keys(keys or {}), sparse)
     return VectorStore(blocking_engine(place, layout), layout)
 
@@ -114,9 +121,11 @@ def create_async_vector_store(
     access: Access = DEFAULT_ACCESS,
     chunks_table: str | None = CHUNKS_TABLE,
     sparse: bool = False,
+    patience: Patience = DEFAULT_PATIENCE,
+    observe: Observe | None = None,
 ) -> AsyncVectorStore:
     """Make the asyncio twin of what ``create_vector_store`` makes, with the same arguments."""
-    place = Place(url, _plain(api_key), timeout, access, chunks_table)
+    place = Place(url, _plain(api_key), timeout, access, chunks_table, patience, observe)
     layout = Collection(collection, dimension, distance, Keys(keys or {}), sparse)
     return AsyncVectorStore(asyncio_engine(place, layout), layout)
 

@@ -11,12 +11,13 @@ import asyncio
 import math
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar, get_args
 
 import qdrant_edge as edge
 
-from chatapp_db.vectors.engine import Capability, Collection, Found, PreparedQuery, Selection
+from chatapp_db.vectors.engine import Capability, Collection, Description, Found, PreparedQuery, Selection
 from chatapp_db.vectors.engines import edge_wire, layout
 from chatapp_db.vectors.engines.edge_shard import EdgeFolder, failures
 from chatapp_db.vectors.engines.wire import query_request, selected, upserts
@@ -120,6 +121,11 @@ class EdgeEngine:
     async def count_all(self) -> int:
         """Count the points of all companies."""
         return await self._count(edge.CountRequest(exact=True))
+
+    async def describe(self) -> Description:
+        """Say which version it is and how many points there are."""
+        points = await self._call("describe", lambda shard: shard.info().points_count)
+        return Description(version("qdrant-edge-py"), points)
 
     async def close(self) -> None:
         """Write down what is in memory and let another process in."""

@@ -99,9 +99,8 @@ class EdgeFolder:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock)
-            raise StoreInUse(
-                "the folder of an edge:// store is opened by one process, by one store"
-            ) from None
+            one = "one process, by one store, at a time"
+            raise StoreInUse(f"the folder of an edge:// store is opened by {one}") from None
         return lock
 
     def _make(self) -> None:

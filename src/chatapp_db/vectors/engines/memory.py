@@ -8,10 +8,11 @@ have no effect in it and are not asked for.
 from __future__ import annotations
 
 import threading
+from importlib.metadata import version
 
 from qdrant_client import QdrantClient
 
-from chatapp_db.vectors.engine import Collection
+from chatapp_db.vectors.engine import Collection, Description
 from chatapp_db.vectors.engines import layout
 from chatapp_db.vectors.engines.client import face
 from chatapp_db.vectors.engines.qdrant import QdrantEngine
@@ -39,6 +40,10 @@ class MemoryEngine(QdrantEngine):
         found = await self._client.get_collection(self._name)
         differences = layout.vector_differences(self._collection, *layout.named_vectors(found))
         self._collection.refuse(differences)
+
+    async def describe(self) -> Description:
+        """Say which version it is and how many points there are."""
+        return Description(version("qdrant-client"), await self.count_all())
 
     async def _refuse_old_server(self) -> None:
         """There is none."""

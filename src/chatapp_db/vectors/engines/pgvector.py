@@ -26,6 +26,7 @@ from chatapp_db.execution.wire import ASYNCIO, BLOCKING
 from chatapp_db.vectors.engine import (
     Capability,
     Collection,
+    Description,
     Distance,
     Found,
     PreparedQuery,
@@ -33,6 +34,7 @@ from chatapp_db.vectors.engine import (
 )
 from chatapp_db.vectors.engines.calls import Calls, Record
 from chatapp_db.vectors.engines.side_table import (
+    DESCRIPTION,
     EXTENSION,
     FACTS,
     LARGEST_HALF,
@@ -229,6 +231,13 @@ class PgvectorEngine:
         text = f"SELECT count(*) FROM {self._table.name}"  # noqa: S608  # a name of ours alone
         ((count,),) = await self._calls.run([(text, ())], platform=True)
         return int(count)
+
+    async def describe(self) -> Description:
+        """Say which version of the extension it is and about how many rows there are, by the statistics."""
+        [(extension, exists, rows)] = await self._calls.run([(DESCRIPTION, [self._table.name])])
+        if extension is None:
+            return Description(problem="pgvector is not enabled in this database")
+        return Description(extension, rows, problem=None if exists else "there is no such collection")
 
     async def close(self) -> None:
         """Close connections; those of a service's own Engine are its own matter."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import re
+import time
 import uuid
 from collections.abc import Sequence
 from typing import Final, get_args
 
 from qdrant_client import AsyncQdrantClient, QdrantClient, models
 
-from chatapp_db.errors import VectorStoreError
+from chatapp_db.errors import VectorStoreError, VectorStoreUnavailable
 from chatapp_db.vectors.address import Address
-from chatapp_db.vectors.engine import Capability, Collection, Found, PreparedQuery, Selection
+from chatapp_db.vectors.engine import Capability, Collection, Description, Found, PreparedQuery, Selection
 from chatapp_db.vectors.engines import layout
-from chatapp_db.vectors.engines.client import face
+from chatapp_db.vectors.engines.client import face, hurried
 from chatapp_db.vectors.engines.wire import query_request, selected, upserts
 from chatapp_db.vectors.points import Payload, PreparedPoint
 
@@ -29,13 +31,13 @@ _JSON_BYTES: Final = 22
 def connect(address: Address, collection: Collection) -> QdrantEngine:
     """Speak to a server and wait for its answers; nothing is sent yet."""
     client = QdrantClient(**address.client_arguments())
-    return QdrantEngine(face(client), collection, grpc=address.grpc)
+    return QdrantEngine(face(client), collection, grpc=address.grpc, timeout=address.timeout)
 
 
 def connect_async(address: Address, collection: Collection) -> QdrantEngine:
     """Speak to a server from an event loop; nothing is sent yet."""
     client = AsyncQdrantClient(**address.client_arguments())
-    return QdrantEngine(face(client), collection, grpc=address.grpc)
+    return QdrantEngine(face(client), collection, grpc=address.grpc, timeout=address.timeout)
 
 
 class QdrantEngine:
@@ -45,13 +47,22 @@ class QdrantEngine:
     capabilities = frozenset[Capability](get_args(Capability))
     largest_number = math.inf
 
-    def __init__(self, client: AsyncQdrantClient, collection: Collection, *, grpc: bool) -> None:
+    def __init__(
+        self, client: AsyncQdrantClient, collection: Collection, *, grpc: bool, timeout: float = math.inf
+    ) -> None:
         self._client = client
+        self._timeout = timeout
         self._collection = collection
         self._name = collection.name
         self._is_new_enough = False
         self._keys = collection.keys
         self.bytes_per_dimension = _FLOAT32_BYTES if grpc else _JSON_BYTES
+
+    def within(self, seconds: int) -> QdrantEngine:
+        """Give the same engine with less time for each request."""
+        engine = copy.copy(self)
+        engine._client = hurried(self._client, seconds)  # noqa: SLF001  # a copy of its own
+        return engine
 
     async def ensure(self) -> None:
         """Create the collection and what indexes it lacks; compare what was there.
@@ -129,6 +140,22 @@ class QdrantEngine:
     async def count_all(self) -> int:
         """Count the points of all companies."""
         return (await self._client.count(self._name, exact=True)).count
+
+    async def describe(self) -> Description:
+        """Say which version it is and about how many points there are, both within the timeout."""
+        began = time.monotonic()
+        version = (await self._client.info()).version
+        left = self._timeout - (time.monotonic() - began)
+        if left < 1:
+            return Description(version, problem="the vector store answers slowly")
+        client = self._client if left == math.inf else hurried(self._client, int(left))
+        try:
+            points = (await client.count(self._name, exact=False)).count
+        except VectorStoreUnavailable:
+            raise
+        except VectorStoreError as error:
+            return Description(version, problem=str(error))
+        return Description(version, points)
 
     async def close(self) -> None:
         """Give connections back."""

@@ -12,7 +12,7 @@ from chatapp_db.execution.scope import Access
 from chatapp_db.vectors.engine import Collection, Distance
 from chatapp_db.vectors.engines.calls import Record
 
-__all__ = ["EXTENSION", "FACTS", "LARGEST_HALF", "SideTable", "extension_schema", "quoted"]
+__all__ = ["DESCRIPTION", "EXTENSION", "FACTS", "LARGEST_HALF", "SideTable", "extension_schema", "quoted"]
 
 LARGEST_HALF: Final = 65504.0
 _PREFIX: Final = "chatapp_vectors_"
@@ -43,6 +43,14 @@ FROM pg_catalog.pg_class AS c
   LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'embedding'
   LEFT JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
 WHERE c.oid = to_regclass($1)
+"""
+
+
+# A table that nobody has looked over has no estimate yet.
+DESCRIPTION: Final = """
+SELECT (SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'vector'), c.oid IS NOT NULL,
+  greatest(c.reltuples, 0)::bigint
+FROM (SELECT to_regclass($1) AS oid) AS wanted LEFT JOIN pg_catalog.pg_class AS c ON c.oid = wanted.oid
 """
 
 

@@ -85,10 +85,13 @@ def place(server: Server) -> Generator[Place]:
 
 @pytest.fixture(scope="module")
 def two(place: Place) -> tuple[Rows, Rows]:
-    """Two companies, each with a user, an agent and a conversation."""
+    """Two companies, each with a user, an agent and a conversation, and one line that tells of it."""
     with Session(place.engine) as session, session.begin():
         plan = SubscriptionPlan(name="Free", slug="free", type=PlanType.FREE)
         session.add(plan)
+        session.flush()
+        session.execute(text(f"SET LOCAL ROLE {place.platform}"))
+        session.execute(text("SET LOCAL chatapp.audit_purge = 'on'"))
         return new_company(session, plan, "one"), new_company(session, plan, "two")
 
 

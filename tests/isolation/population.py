@@ -16,7 +16,9 @@ from chatapp_db.address import engine_url
 from chatapp_db.encryption import KeyRing, Place
 from chatapp_db.encryption.signing_secrets import SigningSecrets
 from chatapp_db.encryption.tokens import CompanyToken, digest
+from chatapp_db.execution.scope import PURGE
 from chatapp_db.schema import UserRole, metadata
+from tests.server import PLATFORM_ROLE
 
 ROWS = 3
 DAY = dt.date(2026, 1, 1)
@@ -52,12 +54,14 @@ class Populations:
 
 
 def populate(url: str) -> Populations:
-    """Fill a database as superuser."""
+    """Fill a database as the platform, while the trail tells no rows: it has what the metadata says."""
     shared, ours, theirs = (
         Population(f"{name}{secrets.token_hex(4)}") for name in ("shared", "ours", "theirs")
     )
     engine = sa.create_engine(engine_url(url))
     with engine.begin() as connection:
+        connection.execute(sa.text(f"SET LOCAL ROLE {PLATFORM_ROLE}"))
+        connection.execute(sa.text(f"SET LOCAL {PURGE} = 'on'"))
         for table in metadata.sorted_tables:
             # Theirs come first: a query that forgot the company would find them first.
             owners = (theirs, ours) if table.name in OWNED else (shared,)
@@ -177,11 +181,17 @@ def _first(kind: type[enum.Enum] | None) -> enum.Enum:
     return next(iter(kind))
 
 
+# What both companies' lines are about: a filter by it alone finds theirs too.
+RESOURCE = ("said by us", uuid4())
+
 _BY_COLUMN = {
     # Of the deliveries one is settled, the others are under way.
     "chatapp_webhook_deliveries.delivered_at": lambda mark, place: NOON if place == 1 else None,
     "chatapp_webhook_deliveries.next_attempt_at": lambda mark, place: None if place == 1 else NOON,
     "chatapp_usage_reservations.expires_at": lambda mark, place: NOON,
+    "chatapp_audit_logs.action": lambda mark, place: RESOURCE[0],
+    "chatapp_audit_logs.resource_type": lambda mark, place: RESOURCE[0],
+    "chatapp_audit_logs.resource_id": lambda mark, place: RESOURCE[1],
     # Who was invited is nobody yet.
     "chatapp_team_invitations.email": lambda mark, place: f"{mark}.invited.{place}@example.com",
 }

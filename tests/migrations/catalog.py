@@ -8,7 +8,8 @@ import psycopg
 _KINDS = {
     "column": """
         SELECT c.relname || '.' || a.attname,
-               concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attnum, a.attnotnull,
+               concat_ws(' ', format_type(a.atttypid, a.atttypmod),
+                         row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum), a.attnotnull,
                          a.attgenerated, a.attidentity, pg_get_expr(d.adbin, d.adrelid),
                          a.attcollation::regcollation)
           FROM ours AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped

@@ -17,7 +17,7 @@ from tests.migrations.line import EVERY_TABLE
 BREAKS = [
     ("column", "chatapp_users.name", "ALTER TABLE chatapp_users ALTER name DROP NOT NULL"),
     ("column", "chatapp_users.role", "ALTER TABLE chatapp_users ALTER role DROP DEFAULT"),
-    ("column", "chatapp_users.name", 'ALTER TABLE chatapp_users ALTER name TYPE text COLLATE "C"'),
+    ("column", "chatapp_customers.name", 'ALTER TABLE chatapp_customers ALTER name TYPE text COLLATE "C"'),
     ("column", "chatapp_users.nick", "ALTER TABLE chatapp_users ADD nick text"),
     ("table", "chatapp_integrations", "DROP TABLE chatapp_integrations"),
     ("table", "chatapp_integrations", "ALTER TABLE chatapp_integrations SET UNLOGGED"),

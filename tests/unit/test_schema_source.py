@@ -59,7 +59,7 @@ ADDED_COLUMNS = {
     "daily_analytics": "response_time_sum response_time_count satisfaction_sum satisfaction_count",
     "integrations": "last_error",
     "webhooks": "disabled_at disabled_reason",
-    "audit_logs": "staff_id",
+    "audit_logs": "staff_id actor_label",
     "widget_settings": "public_key allowed_origins",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 from uuid import UUID
 
 from psycopg import sql
@@ -11,12 +11,24 @@ from psycopg import sql
 from chatapp_db.encryption import KeyRing
 from chatapp_db.execution.exchange import Message
 
-__all__ = ["DEFAULT_ACCESS", "SCOPED", "VERSION_TABLE", "Access", "Prologue", "RowLevelSecurity"]
+__all__ = [
+    "DEFAULT_ACCESS",
+    "PURGE",
+    "SCOPED",
+    "VERSION_TABLE",
+    "Access",
+    "Acting",
+    "Prologue",
+    "RowLevelSecurity",
+]
 
 RowLevelSecurity = Literal["require", "warn", "off"]
 
 SCOPED = "chatapp.company_id"
 """The setting that row-level security reads the company from."""
+
+ACTOR = "chatapp.actor"
+"""The setting that the audit trail reads from who acts; nobody is bound where it is empty."""
 
 
 Settings: TypeAlias = tuple[tuple[str, str], ...]
@@ -49,6 +61,22 @@ DEFAULT_ACCESS = Access()
 """What a repository in a service's own session uses unless it is told otherwise."""
 
 
+PURGE = "chatapp.audit_purge"
+"""The setting that, ``on``, lets the platform role delete from the audit trail, which then tells no rows."""
+
+
+class Acting(Protocol):
+    """Who acts in a scope."""
+
+    def columns(self) -> dict[str, Any]:
+        """Give what is known, by the columns of the audit trail."""
+        ...
+
+    def setting(self) -> str:
+        """Write who it is, as the audit trail reads it."""
+        ...
+
+
 class Prologue:
     """The texts that open a scope as one role in one schema, and close it."""
 
@@ -64,41 +92,53 @@ class Prologue:
         self._set_local = access.set_local
         self._begin = ["BEGIN", *(f"SET LOCAL {name} = {_value(name, settings)}" for name in settings)]
         self._calls = [_call(name, value) for name, value in settings.items()]
-        self._singles: dict[Settings, str] = {}
+        self._singles: dict[tuple[Settings, bool], str] = {}
 
-    def single(self, company_id: UUID | None, settings: Settings = ()) -> list[Message]:
+    def single(
+        self, company_id: UUID | None, settings: Settings = (), *, actor: str | None = None
+    ) -> list[Message]:
         """Open a transaction that is one pipeline; the role comes last, since it may forbid the rest."""
         if self._set_local:
-            return [(text, ()) for text in self._texts(company_id)]
-        return [(self._set_all(settings), [str(company_id or "")])]
+            return [(text, ()) for text in self._texts(company_id, actor)]
+        return [self._set_all(company_id, settings, actor)]
 
     def end(self) -> list[Message]:
         """Close what ``single`` opened; a pipeline without BEGIN ends by itself."""
         return [("COMMIT", ())] if self._set_local else []
 
-    def begin(self, company_id: UUID | None) -> str:
+    def begin(self, company_id: UUID | None, *, actor: str | None = None) -> str:
         """Open a transaction that goes on, as one message; a rendered UUID needs no quoting."""
-        return "; ".join(self._texts(company_id))
+        return "; ".join(self._texts(company_id, actor))
 
-    def enter(self, company_id: UUID) -> list[Message]:
+    def enter(self, company_id: UUID, *, actor: str | None = None) -> list[Message]:
         """Keep what a host's transaction has set, then set ours."""
-        keep = (_set(_kept(name), f"coalesce(current_setting('{name}', true), '')") for name in self._names)
-        return [(f"SELECT {', '.join(keep)}", ()), (self._set_all(), [str(company_id)])]
+        names = self._kept_names(actor)
+        keep = (_set(_kept(name), f"coalesce(current_setting('{name}', true), '')") for name in names)
+        return [(f"SELECT {', '.join(keep)}", ()), self._set_all(company_id, (), actor)]
 
-    def leave(self) -> list[Message]:
+    def leave(self, *, actor: str | None = None) -> list[Message]:
         """Put a host's transaction back as ``enter`` found it; its own role first, so that it may."""
-        back = (_set(name, f"current_setting('{_kept(name)}')") for name in reversed(self._names))
+        names = reversed(self._kept_names(actor))
+        back = (_set(name, f"current_setting('{_kept(name)}')") for name in names)
         return [(f"SELECT {', '.join(back)}", ())]
 
-    def _set_all(self, settings: Settings = ()) -> str:
-        text = self._singles.get(settings)
-        if text is None:
-            calls = [_set(SCOPED, "$1"), *(_call(*setting) for setting in settings), *self._calls]
-            text = self._singles[settings] = f"SELECT {', '.join(calls)}"
-        return text
+    def _kept_names(self, actor: str | None) -> list[str]:
+        """Name what is set; where nobody is bound, whoever a host's scope has bound goes on acting."""
+        return self._names if actor is None else [ACTOR, *self._names]
 
-    def _texts(self, company_id: UUID | None) -> list[str]:
-        return [*self._begin, f"SET LOCAL {SCOPED} = '{company_id or ''}'"]
+    def _set_all(self, company_id: UUID | None, settings: Settings, actor: str | None) -> Message:
+        key = settings, actor is None
+        text = self._singles.get(key)
+        if text is None:
+            values = [_set(SCOPED, "$1")] if actor is None else [_set(SCOPED, "$1"), _set(ACTOR, "$2")]
+            calls = [*values, *(_call(*setting) for setting in settings), *self._calls]
+            text = self._singles[key] = f"SELECT {', '.join(calls)}"
+        company = str(company_id or "")
+        return text, [company] if actor is None else [company, actor]
+
+    def _texts(self, company_id: UUID | None, actor: str | None) -> list[str]:
+        texts = [*self._begin, f"SET LOCAL {SCOPED} = '{company_id or ''}'"]
+        return texts if actor is None else [*texts, f"SET LOCAL {ACTOR} = {sql.Literal(actor).as_string()}"]
 
 
 def _set(name: str, value: str) -> str:

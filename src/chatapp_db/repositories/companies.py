@@ -176,7 +176,7 @@ class PlatformCompanyOperations(Operations[CompanyRow]):
 
     @operation
     async def delete(self, id: UUID) -> None:
-        """Delete a company that has nothing yet.
+        """Delete a company that has nothing yet, not even a change that the audit trail tells.
 
         Raises NotFound, Conflict where anything still refers to it.
         """

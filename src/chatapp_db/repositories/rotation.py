@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from chatapp_db.encryption import KeyRing
 from chatapp_db.errors import BrokenSeal, InvalidEnvelope, SerializationFailure, UnknownKey
 from chatapp_db.execution.carriers import Carrier
+from chatapp_db.execution.scope import PURGE
 from chatapp_db.execution.statement import Statement, constant, scalar
 from chatapp_db.repositories.sealing import SEALED, SealedColumn, key_ring
 
@@ -201,4 +202,5 @@ def _replace(sealed: SealedColumn) -> Statement[UUID]:
         c.company_id == anew.c.company_id, c.id == anew.c.id, sealed.column == anew.c.old
     )
     changed = update.values({sealed.column: anew.c.new}).returning(c.id)
-    return Statement(changed, scalar, across_companies=True)
+    # The secret is the same; that keys were rotated, the trail tells once.
+    return Statement(changed, scalar, across_companies=True, settings={PURGE: "on"})

@@ -106,6 +106,7 @@ class AuditLogRow:
     ip_address: str | None
     user_agent: str | None
     created_at: dt.datetime
+    actor_label: str | None
 
 
 @closed
@@ -122,3 +123,4 @@ class AuditLogValues(TypedDict, total=False):
     new_values: Annotated[AuditValues, Json()] | None
     ip_address: Annotated[str, IpAddress(45)] | None
     user_agent: Annotated[str, Text(2000)] | None
+    actor_label: Annotated[str, Text(200)] | None

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import MetaData, Table
 
+from chatapp_db.schema.audit_triggers import AUDIT_CHANGE, audit_triggers
 from chatapp_db.schema.columns import may_change
 from chatapp_db.schema.embeddings import VECTOR_REVISION
 from chatapp_db.schema.quoting import literal, name
@@ -25,6 +26,7 @@ FUNCTIONS = (
     "chatapp_touch_updated_at()",
     "chatapp_audit_guard()",
     TOMBSTONES,
+    "chatapp_audit_change()",
 )
 
 Commands = tuple[str, ...]
@@ -84,10 +86,12 @@ def security_statements(
     owner see all of them would undo the first.
     """
     tables = metadata.sorted_tables
-    yield from (_CURRENT_COMPANY, _TOUCH_UPDATED_AT, _AUDIT_GUARD)
+    yield from (_CURRENT_COMPANY, _TOUCH_UPDATED_AT, _AUDIT_GUARD, AUDIT_CHANGE)
     for table in tables:
         yield from _triggers(table, platform_role)
     yield from tombstone_statements()
+    for table in tables:
+        yield from audit_triggers(table, platform_role)
     for table in tables:
         yield f"ALTER TABLE {table.name} ENABLE ROW LEVEL SECURITY"
         yield f"ALTER TABLE {table.name} FORCE ROW LEVEL SECURITY"

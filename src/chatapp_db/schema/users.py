@@ -29,6 +29,7 @@ from chatapp_db.schema.columns import (
     Name,
     Note,
     Reference,
+    ShortText,
     Url,
     document,
     labelled,
@@ -152,6 +153,24 @@ class AuditLog(Identified, Created, Base):
         Index("ix_chatapp_audit_logs_company_id_created_at", "company_id", "created_at", "id"),
         inside_company("user_id", "chatapp_users"),
         Index(None, "company_id", "user_id"),
+        Index(
+            "ix_chatapp_audit_logs_user",
+            "company_id",
+            "user_id",
+            "created_at",
+            "id",
+            postgresql_where=text("user_id IS NOT NULL"),
+        ),
+        Index("ix_chatapp_audit_logs_action", "company_id", "action", "created_at", "id"),
+        Index("ix_chatapp_audit_logs_resource_type", "company_id", "resource_type", "created_at", "id"),
+        Index(
+            "ix_chatapp_audit_logs_resource",
+            "company_id",
+            "resource_id",
+            "created_at",
+            "id",
+            postgresql_where=text("resource_id IS NOT NULL"),
+        ),
         company_key="company_id",
         comment="Append only: who did what",
     )
@@ -164,6 +183,9 @@ class AuditLog(Identified, Created, Base):
     )
     staff_id: Mapped[Reference | None] = mapped_column(
         comment="Platform staff; refers to no table, so it never blocks"
+    )
+    actor_label: Mapped[ShortText | None] = mapped_column(
+        comment="Who acted, in words: a job, an API key, a channel", sort_order=2
     )
     action: Mapped[Code]
     resource_type: Mapped[Code]

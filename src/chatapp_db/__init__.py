@@ -92,6 +92,7 @@ _HOMES = {
         "status",
         "verify",
     ),
+    "repositories.acting": ("Actor",),
     "repositories.delivering": ("back_off",),
     "repositories.agent_reports": ("AgentReport",),
     "repositories.dispatching": ("ClaimedDelivery", "DeliveryState"),

@@ -82,6 +82,9 @@ from chatapp_db.migrations import (
     status as status,
     verify as verify,
 )
+from chatapp_db.repositories.acting import (
+    Actor as Actor,
+)
 from chatapp_db.repositories.agent_reports import (
     AgentReport as AgentReport,
 )

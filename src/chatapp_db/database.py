@@ -24,6 +24,7 @@ from chatapp_db.execution.operation import finish
 from chatapp_db.execution.pool import PoolSettings, adopted, async_engine, blocking_engine
 from chatapp_db.execution.scope import Access, RowLevelSecurity
 from chatapp_db.execution.wire import ASYNCIO, BLOCKING
+from chatapp_db.repositories.acting import Actor, as_actor, as_staff
 from chatapp_db.repositories.border import as_company_id
 from chatapp_db.schema.payloads import AuditValues
 from chatapp_db.scopes import (
@@ -97,16 +98,16 @@ class Database:
         database._server = server
         return database
 
-    def tenant(self, company_id: UUID | str) -> OpenScope[Tenant]:
+    def tenant(self, company_id: UUID | str, *, actor: Actor | None = None) -> OpenScope[Tenant]:
         """Open one transaction that can only see this company: ``with db.tenant(id) as tenant:``."""
         company = as_company_id(company_id)
-        transaction = Transaction(self._entrance, company)
+        transaction = Transaction(self._entrance, company, actor=as_actor(actor))
         return OpenScope(transaction, Tenant(transaction, company))
 
-    def company(self, company_id: UUID | str) -> CompanyScope:
+    def company(self, company_id: UUID | str, *, actor: Actor | None = None) -> CompanyScope:
         """Give one company's repositories, each call a transaction and a round trip of its own."""
         company = as_company_id(company_id)
-        return CompanyScope(SingleCalls(self._entrance, company), company)
+        return CompanyScope(SingleCalls(self._entrance, company, actor=as_actor(actor)), company)
 
     def widget(self, public_key: str, *, origin: str | None = None) -> rows.WidgetSettingsRow:
         """Give a widget's settings to the page that shows it, which knows its public key and no company.
@@ -122,14 +123,17 @@ class Database:
         """
         return self.company(repositories.company_of_invitation(token)).invitations.accept(token, email, name)
 
-    def platform(self, reason: str, *, staff_id: UUID | None = None) -> OpenScope[Platform]:
+    def platform(
+        self, reason: str, *, staff_id: UUID | None = None, actor: Actor | None = None
+    ) -> OpenScope[Platform]:
         """Open one transaction across companies; that it was opened, and why, is in the audit trail first.
 
         The line of the trail is committed on its own, so it stays whatever becomes of the transaction.
         """
-        entry = SingleCalls(self._entrance, None, platform=True)
-        record = partial(repositories.PlatformAuditRepository(entry).record, **_entry(reason, staff_id))
-        transaction = Transaction(self._entrance, None, platform=True)
+        staff = as_staff(staff_id, actor)
+        entry = SingleCalls(self._entrance, None, platform=True, actor=staff)
+        record = partial(repositories.PlatformAuditRepository(entry).record, **_entry(reason))
+        transaction = Transaction(self._entrance, None, platform=True, actor=staff)
         return OpenScope(transaction, Platform(transaction, None), record)
 
     def rotate_keys(
@@ -143,9 +147,9 @@ class Database:
         Run it again after an interruption. ``tell`` is called with how far it is. That it ran is in the
         audit trail first. Raises NoEncryptionKey, KeyUnavailable.
         """
-        carrier = SingleCalls(self._entrance, None, platform=True)
+        carrier = SingleCalls(self._entrance, None, platform=True, actor=as_staff(staff_id, None))
         repositories.key_ring(carrier)
-        repositories.PlatformAuditRepository(carrier).record(**_entry("rotate keys", staff_id))
+        repositories.PlatformAuditRepository(carrier).record(**_entry("rotate keys"))
         return finish(repositories.rotate_keys(carrier, tell))
 
     def close(self) -> None:
@@ -203,16 +207,16 @@ class AsyncDatabase:
         database._server = server
         return database
 
-    def tenant(self, company_id: UUID | str) -> AsyncOpenScope[AsyncTenant]:
+    def tenant(self, company_id: UUID | str, *, actor: Actor | None = None) -> AsyncOpenScope[AsyncTenant]:
         """Open one transaction that can only see this company: ``async with db.tenant(id) as tenant:``."""
         company = as_company_id(company_id)
-        transaction = Transaction(self._entrance, company)
+        transaction = Transaction(self._entrance, company, actor=as_actor(actor))
         return AsyncOpenScope(transaction, AsyncTenant(transaction, company))
 
-    def company(self, company_id: UUID | str) -> AsyncCompanyScope:
+    def company(self, company_id: UUID | str, *, actor: Actor | None = None) -> AsyncCompanyScope:
         """Give one company's repositories, each call a transaction and a round trip of its own."""
         company = as_company_id(company_id)
-        return AsyncCompanyScope(SingleCalls(self._entrance, company), company)
+        return AsyncCompanyScope(SingleCalls(self._entrance, company, actor=as_actor(actor)), company)
 
     async def widget(self, public_key: str, *, origin: str | None = None) -> rows.WidgetSettingsRow:
         """Give a widget's settings to the page that shows it, which knows its public key and no company.
@@ -232,14 +236,17 @@ class AsyncDatabase:
             token, email, name
         )
 
-    def platform(self, reason: str, *, staff_id: UUID | None = None) -> AsyncOpenScope[AsyncPlatform]:
+    def platform(
+        self, reason: str, *, staff_id: UUID | None = None, actor: Actor | None = None
+    ) -> AsyncOpenScope[AsyncPlatform]:
         """Open one transaction across companies; that it was opened, and why, is in the audit trail first.
 
         The line of the trail is committed on its own, so it stays whatever becomes of the transaction.
         """
-        entry = SingleCalls(self._entrance, None, platform=True)
-        record = partial(repositories.AsyncPlatformAuditRepository(entry).record, **_entry(reason, staff_id))
-        transaction = Transaction(self._entrance, None, platform=True)
+        staff = as_staff(staff_id, actor)
+        entry = SingleCalls(self._entrance, None, platform=True, actor=staff)
+        record = partial(repositories.AsyncPlatformAuditRepository(entry).record, **_entry(reason))
+        transaction = Transaction(self._entrance, None, platform=True, actor=staff)
         return AsyncOpenScope(transaction, AsyncPlatform(transaction, None), record)
 
     async def rotate_keys(
@@ -253,9 +260,9 @@ class AsyncDatabase:
         Run it again after an interruption. ``tell`` is called with how far it is. That it ran is in the
         audit trail first. Raises NoEncryptionKey, KeyUnavailable.
         """
-        carrier = SingleCalls(self._entrance, None, platform=True)
+        carrier = SingleCalls(self._entrance, None, platform=True, actor=as_staff(staff_id, None))
         repositories.key_ring(carrier)
-        await repositories.AsyncPlatformAuditRepository(carrier).record(**_entry("rotate keys", staff_id))
+        await repositories.AsyncPlatformAuditRepository(carrier).record(**_entry("rotate keys"))
         return await repositories.rotate_keys(carrier, tell)
 
     async def close(self) -> None:
@@ -277,11 +284,10 @@ class AsyncDatabase:
         return f"{type(self).__name__}({self.engine.url!r})"
 
 
-def _entry(reason: str, staff_id: UUID | None) -> rows.AuditLogValues:
+def _entry(reason: str) -> rows.AuditLogValues:
     return {
         "action": "platform.enter",
         "resource_type": "platform",
-        "staff_id": staff_id,
         "new_values": cast("AuditValues", {"reason": reason}),
     }
 

@@ -130,9 +130,9 @@ async def test_another_company_s_rows_are_not_there(world, session, companies):
     assert [row.id for row in (await other.page()).items] == [companies.right]
 
 
-def tenant_scope_of(session, company_id):
+def tenant_scope_of(session, company_id, **settings):
     """Enter in whichever way the session's world does."""
-    scope = tenant_scope(session.unwrap(), company_id)
+    scope = tenant_scope(session.unwrap(), company_id, **settings)
     return scope if isinstance(session.unwrap(), AsyncSession) else Entered(scope)
 
 

@@ -39,7 +39,7 @@ SHARED_BY_REPOSITORIES = {
     "__init__", "base", "border", "catalogue", "keyset", "operations", "paging", "passages", "subscriptions",
     "appending", "delivering", "dispatching", "inbox", "joining", "lifecycle", "metering", "queue",
     "reading", "rotation", "sealing", "spoken", "tagging", "transcript",
-    "agent_reports", "days", "due_days", "outcomes", "rollup", "series", "upserting",
+    "acting", "agent_reports", "days", "due_days", "outcomes", "rollup", "series", "upserting",
 }  # fmt: skip
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))

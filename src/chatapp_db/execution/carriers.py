@@ -14,7 +14,7 @@ from chatapp_db.execution.entrance import Entrance
 from chatapp_db.execution.exchange import Message
 from chatapp_db.execution.failures import translate
 from chatapp_db.execution.line import Line
-from chatapp_db.execution.scope import Access
+from chatapp_db.execution.scope import Access, Acting
 from chatapp_db.execution.statement import Statement
 
 __all__ = ["Carrier", "SingleCalls", "Transaction"]
@@ -31,6 +31,11 @@ class Carrier(Protocol):
         """How the scope entered the database, its keys among it."""
         ...
 
+    @property
+    def actor(self) -> Acting | None:
+        """Who acts in the scope."""
+        ...
+
     async def fetch(
         self, statement: Statement[R], parameters: Mapping[str, Any], *, before: Sequence[Message] = ()
     ) -> list[R]:
@@ -45,12 +50,21 @@ class Carrier(Protocol):
 class SingleCalls:
     """Each call is its own transaction: prologue and statement in one pipeline, one round trip."""
 
-    __slots__ = ("_company_id", "_entrance", "_platform")
+    __slots__ = ("_acting", "_company_id", "_entrance", "_platform", "actor")
 
-    def __init__(self, entrance: Entrance, company_id: UUID | None, *, platform: bool = False) -> None:
+    def __init__(
+        self,
+        entrance: Entrance,
+        company_id: UUID | None,
+        *,
+        platform: bool = False,
+        actor: Acting | None = None,
+    ) -> None:
         self._entrance = entrance
         self._company_id = company_id
         self._platform = platform
+        self.actor = actor
+        self._acting = None if actor is None else actor.setting()
 
     @property
     def access(self) -> Access:
@@ -70,8 +84,8 @@ class SingleCalls:
         try:
             line = await entrance.line(pooled)
             prologue = line.prologue(platform=self._platform)
-            entering = [*prologue.single(self._company_id, statement.settings), *before]
-            records = await line.ask(question, entering, prologue.end())
+            entering = prologue.single(self._company_id, statement.settings, actor=self._acting)
+            records = await line.ask(question, [*entering, *before], prologue.end())
         except BaseException as error:  # noqa: BLE001  # an interrupted call leaves its connection behind too
             await entrance.fail(pooled, error)
         await entrance.wire.release(pooled)
@@ -81,12 +95,20 @@ class SingleCalls:
 class Transaction:
     """All calls share one transaction, from ``begin`` to ``end``; one call at a time."""
 
-    __slots__ = ("_busy", "_company_id", "_entrance", "_opened", "_platform", "_savepoints")
+    __slots__ = ("_busy", "_company_id", "_entrance", "_opened", "_platform", "_savepoints", "actor")
 
-    def __init__(self, entrance: Entrance, company_id: UUID | None, *, platform: bool = False) -> None:
+    def __init__(
+        self,
+        entrance: Entrance,
+        company_id: UUID | None,
+        *,
+        platform: bool = False,
+        actor: Acting | None = None,
+    ) -> None:
         self._entrance = entrance
         self._company_id = company_id
         self._platform = platform
+        self.actor = actor
         self._busy = Lock()
         self._savepoints = 0
         self._opened: tuple[PoolProxiedConnection, Line] | None = None
@@ -99,7 +121,8 @@ class Transaction:
         pooled = await entrance.acquire()
         try:
             line = await entrance.line(pooled)
-            await line.command(line.prologue(platform=self._platform).begin(self._company_id))
+            acting = None if self.actor is None else self.actor.setting()
+            await line.command(line.prologue(platform=self._platform).begin(self._company_id, actor=acting))
         except BaseException as error:  # noqa: BLE001  # an interrupted call leaves its connection behind too
             await entrance.fail(pooled, error)
         self._opened = pooled, line

@@ -16,7 +16,7 @@ from chatapp_db.execution.exchange import Message
 from chatapp_db.execution.failures import translate
 from chatapp_db.execution.line import Line, line_of
 from chatapp_db.execution.operation import finish
-from chatapp_db.execution.scope import DEFAULT_ACCESS, Access
+from chatapp_db.execution.scope import DEFAULT_ACCESS, Access, Acting
 from chatapp_db.execution.statement import Statement
 from chatapp_db.execution.wire import ASYNCIO, BLOCKING, Wire
 
@@ -33,13 +33,17 @@ class Guest:
     A statement that fails has aborted the host's transaction, as one of its own would have.
     """
 
-    __slots__ = ("_company_id", "_session", "_wire", "access")
+    __slots__ = ("_acting", "_company_id", "_session", "_wire", "access", "actor")
 
-    def __init__(self, session: Session | AsyncSession, access: Access, company_id: UUID) -> None:
+    def __init__(
+        self, session: Session | AsyncSession, access: Access, company_id: UUID, actor: Acting | None
+    ) -> None:
         self._wire = _wire_of(session)
         self._session = session
         self.access = access
         self._company_id = company_id
+        self.actor = actor
+        self._acting = None if actor is None else actor.setting()
 
     async def fetch(
         self, statement: Statement[R], parameters: Mapping[str, Any], *, before: Sequence[Message] = ()
@@ -53,8 +57,8 @@ class Guest:
         line = await self._board()
         prologue = line.prologue()
         try:
-            entering = [*line.beginning(), *prologue.enter(self._company_id), *before]
-            records = await line.ask(question, entering, prologue.leave())
+            entering = [*line.beginning(), *prologue.enter(self._company_id, actor=self._acting), *before]
+            records = await line.ask(question, entering, prologue.leave(actor=self._acting))
         except psycopg.Error as error:
             raise translate(error) from error
         return statement.rows(records)
@@ -63,7 +67,8 @@ class Guest:
         """Set the company for the host's own statements, until ``leave``."""
         _refuse_other_company(self._session, None)
         line = await self._board()
-        await self._tell(line, [*line.beginning(), *line.prologue().enter(self._company_id)])
+        entering = line.prologue().enter(self._company_id, actor=self._acting)
+        await self._tell(line, [*line.beginning(), *entering])
         self._session.info[_OPEN_SCOPE] = self._company_id
 
     async def leave(self, error: BaseException | None) -> None:
@@ -71,7 +76,7 @@ class Guest:
         self._session.info.pop(_OPEN_SCOPE, None)
         if error is None:
             line = await self._board()
-            await self._tell(line, line.prologue().leave())
+            await self._tell(line, line.prologue().leave(actor=self._acting))
 
     async def _board(self) -> Line:
         pooled = await self._wire.borrow(self._session)
@@ -90,13 +95,19 @@ class Guest:
 class tenant_scope:  # noqa: N801  # reads as the context manager it is
     """Run the host's own queries on our tables as one company: ``with tenant_scope(session, company_id):``.
 
-    ``async with`` for an AsyncSession. Scopes do not nest.
+    ``async with`` for an AsyncSession. Scopes do not nest. The ``actor`` is told by the audit trail beside
+    what the host changes, and beside what a repository without one of its own changes in here.
     """
 
     def __init__(
-        self, session: Session | AsyncSession, company_id: UUID, *, access: Access = DEFAULT_ACCESS
+        self,
+        session: Session | AsyncSession,
+        company_id: UUID,
+        *,
+        access: Access = DEFAULT_ACCESS,
+        actor: Acting | None = None,
     ) -> None:
-        self._guest = Guest(session, access, company_id)
+        self._guest = Guest(session, access, company_id, actor)
 
     def __enter__(self) -> None:
         finish(self._guest.enter())

@@ -19,6 +19,7 @@ from chatapp_db.execution.guest import Guest
 from chatapp_db.execution.operation import Asyncio, Blocking, operation
 from chatapp_db.execution.scope import DEFAULT_ACCESS, Access
 from chatapp_db.execution.statement import Statement
+from chatapp_db.repositories.acting import Actor, as_actor
 from chatapp_db.repositories.base import NEWEST_BY, Entity, Identified
 from chatapp_db.repositories.border import as_company_id, as_id, checked
 from chatapp_db.repositories.paging import Page, as_limit, cut, rung, seal, unseal
@@ -152,27 +153,39 @@ class BlockingRepository(Blocking):
     """A repository whose methods return; over a scope of a Database or inside a service's own Session."""
 
     def __init__(
-        self, session: Session | Carrier, company_id: UUID | str, *, access: Access = DEFAULT_ACCESS
+        self,
+        session: Session | Carrier,
+        company_id: UUID | str,
+        *,
+        access: Access = DEFAULT_ACCESS,
+        actor: Actor | None = None,
     ) -> None:
         self._company_id: UUID | None = as_company_id(company_id)
-        self._carrier = _carrier(session, Session, access, as_company_id(company_id))
+        self._carrier = _carrier(session, Session, access, as_company_id(company_id), as_actor(actor))
 
 
 class AsyncioRepository(Asyncio):
     """A repository whose methods are awaited; over a scope of an AsyncDatabase or inside an AsyncSession."""
 
     def __init__(
-        self, session: AsyncSession | Carrier, company_id: UUID | str, *, access: Access = DEFAULT_ACCESS
+        self,
+        session: AsyncSession | Carrier,
+        company_id: UUID | str,
+        *,
+        access: Access = DEFAULT_ACCESS,
+        actor: Actor | None = None,
     ) -> None:
         self._company_id: UUID | None = as_company_id(company_id)
-        self._carrier = _carrier(session, AsyncSession, access, as_company_id(company_id))
+        self._carrier = _carrier(session, AsyncSession, access, as_company_id(company_id), as_actor(actor))
 
 
-def _carrier(session: Any, kind: type[Any], access: Access, company_id: UUID) -> Carrier:
+def _carrier(session: Any, kind: type[Any], access: Access, company_id: UUID, actor: Actor | None) -> Carrier:
     if isinstance(session, kind):
-        return Guest(session, access, company_id)
+        return Guest(session, access, company_id, actor)
     if not hasattr(session, "fetch"):
         raise InvalidValue("session", f"not a {kind.__name__} of SQLAlchemy")
+    if actor is not None:
+        raise InvalidValue("actor", "is bound where the scope is opened")
     carrier: Carrier = session
     return carrier
 

@@ -17,7 +17,7 @@ LATE = {
     "httpx",
 }
 SHARED_BY_TABLES = ("base", "columns", "enums", "payloads", "types", "values")
-SHARED_BY_REPOSITORIES = ("base", "border", "operations", "paging")
+SHARED_BY_REPOSITORIES = ("acting", "base", "border", "operations", "paging")
 
 TWO_THREADS = """
 import threading, time

@@ -16,7 +16,7 @@ import typing_extensions
 from chatapp_db.encryption.tokens import CompanyToken
 from chatapp_db.schema import UserRole
 from tests.isolation.methods import Method, Parameter
-from tests.isolation.population import DAY, NOON, Population
+from tests.isolation.population import DAY, NOON, RESOURCE, Population
 
 TABLES_OF = {
     "agents": "chatapp_agents",
@@ -50,6 +50,7 @@ REFERENCES = {
     "assigned_user_id": "chatapp_users",
     "conversation_id": "chatapp_conversations",
     "created_by": "chatapp_users",
+    "company_id": "chatapp_companies",
     "customer_id": "chatapp_customers",
     "default_agent_id": "chatapp_agents",
     "invited_by": "chatapp_users",
@@ -107,8 +108,10 @@ _BY_NAME: dict[str, Any] = {
     "moment": NOON + dt.timedelta(days=36_500),
     "overlap": dt.timedelta(0),
     "query": "content",
-    "status_code": 200,
+    "resource_id": RESOURCE[1],
     "script_url": "https://example.com/widget.js",
+    "since": NOON,
+    "status_code": 200,
     "term": "e",
     "timezone": "Europe/Paris",
     "until": NOON + dt.timedelta(days=1),

@@ -95,6 +95,15 @@ def test_the_triggers_hold_without_the_grants(database_url, login_url, populatio
     assert trail(database_url) == before
 
 
+@pytest.mark.parametrize("change", ["update", "delete", "merge_update", "merge_delete"])
+@pytest.mark.parametrize("other", ["row", "statement"])
+def test_each_of_the_triggers_holds_without_the_other(database_url, populations, change, other):
+    with psycopg.connect(database_url) as connection:
+        connection.execute(f"ALTER TABLE chatapp_audit_logs DISABLE TRIGGER tr_chatapp_audit_logs_{other}")
+        with pytest.raises(errors.InsufficientPrivilege, match="append-only"):
+            connection.execute(CHANGES[change])
+
+
 def test_the_platform_role_cannot_delete_without_the_switch(database_url, login_url, populations):
     acting_as = acting(PLATFORM_ROLE, login_url, database_url, populations.ours.id)
     with acting_as as connection, pytest.raises(errors.InsufficientPrivilege, match="append-only"):

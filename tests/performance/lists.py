@@ -127,6 +127,28 @@ _INBOX = [
 LISTS = [
     *(Asked(f"{repository}.page", index) for repository, index in _NEWEST.items()),
     Asked("audit.page", "ix_chatapp_audit_logs_company_id_created_at"),
+    Asked("audit.list", "ix_chatapp_audit_logs_company_id_created_at"),
+    Asked(
+        "audit.list",
+        "ix_chatapp_audit_logs_company_id_created_at",
+        lambda _: {"since": _days_ago(60), "until": _days_ago(30)},
+        "a time",
+    ),
+    Asked(
+        "audit.list", "ix_chatapp_audit_logs_action", lambda _: {"action": "conversation.assign"}, "an action"
+    ),
+    Asked(
+        "audit.list",
+        "ix_chatapp_audit_logs_resource_type",
+        lambda _: {"resource_type": "conversation"},
+        "a kind of row",
+    ),
+    Asked("audit.list", "ix_chatapp_audit_logs_user", _some({"user_id": "user_id"}), "a person"),
+    Asked(
+        "audit.for_resource",
+        "ix_chatapp_audit_logs_resource",
+        lambda place: {"resource_type": "conversation", "resource_id": place.conversation_id},
+    ),
     Asked("invitations.page", "ix_chatapp_team_invitations_company_id_created_at"),
     *_INBOX,
     Asked(

@@ -7,6 +7,7 @@ from typing import Any, assert_type
 from uuid import UUID
 
 from chatapp_db import (
+    Actor,
     Difference,
     KeyRotation,
     MigrationReport,
@@ -22,7 +23,7 @@ from chatapp_db import (
 from chatapp_db.database import AsyncDatabase, Database
 from chatapp_db.repositories.conversations import InboxItem
 from chatapp_db.repositories.paging import Page
-from chatapp_db.rows import ConversationRow, MessageRow, TeamInvitationRow, UserRow
+from chatapp_db.rows import AuditLogRow, ConversationRow, MessageRow, TeamInvitationRow, UserRow
 from chatapp_db.schema import MessageRole
 from chatapp_db.vectors import AsyncVectorStore, Query, SearchHit, VectorStore
 
@@ -35,6 +36,8 @@ def blocking(db: Database, company_id: UUID, id: UUID) -> None:
         assert_type(tenant.conversations.update(id, priority=2), ConversationRow)
         assert_type(tenant.messages.append(id, role=MessageRole.USER, content="Hello"), MessageRow)
         assert_type(tenant.customers.count(), int)
+    with db.tenant(company_id, actor=Actor(user_id=id)) as tenant:
+        assert_type(tenant.audit.list(action="agent.updated"), Page[AuditLogRow])
 
 
 async def asynchronous(db: AsyncDatabase, company_id: UUID, id: UUID) -> None:

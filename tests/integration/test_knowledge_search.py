@@ -56,6 +56,18 @@ class Library:
 
         setattr(self.store.unwrap()._engine, call, fail)
 
+    def questions(self):
+        """Note what the store is asked from now on."""
+        engine, asked = self.store.unwrap()._engine, []
+        working = engine.search
+
+        async def noted(*arguments):
+            asked.append(arguments)
+            return await working(*arguments)
+
+        engine.search = noted
+        return asked
+
 
 def embed(texts):
     return [MEANINGS[text] for text in texts]
@@ -125,6 +137,17 @@ async def test_an_agent_finds_its_own_and_the_whole_companys(db, library):
     assert await library.found(company_id, EAST, agent_id=uuid4()) == ["everybody's"]
     narrowed = {"agent_id": mine, "filter": Exists("agent_id")}
     assert await library.found(company_id, EAST, **narrowed) == ["mine"]
+
+
+async def test_what_other_agents_know_does_not_crowd_out_an_agents_own(db, library):
+    """One question to the store is enough: it was asked for what the agent answers from."""
+    company_id = await new_company(db)
+    mine, other = await new_agent(db, company_id), await new_agent(db, company_id)
+    await library.shelved(company_id, {f"nearer {n}": EAST for n in range(20)}, agent_id=other)
+    await library.shelved(company_id, {"mine": NORTHEAST}, agent_id=mine)
+    questions = library.questions()
+    assert await library.found(company_id, EAST, 1, agent_id=mine) == ["mine"]
+    assert len(questions) == 1
 
 
 async def test_what_was_taken_from_an_agent_is_not_found_for_it_although_its_vector_says_so(db, library):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from asyncio import to_thread
 from collections.abc import Callable
-from dataclasses import fields
 from functools import partial
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypedDict, cast
+from typing import TYPE_CHECKING, Self, cast
 from uuid import UUID
 
 from sqlalchemy import URL, Engine
@@ -17,12 +16,10 @@ from typing_extensions import Unpack
 
 from chatapp_db import repositories, rows
 from chatapp_db.address import SecretLike, engine_url
-from chatapp_db.encryption import KeyRing
 from chatapp_db.execution.carriers import SingleCalls, Transaction
 from chatapp_db.execution.entrance import Entrance
 from chatapp_db.execution.operation import finish
-from chatapp_db.execution.pool import PoolSettings, adopted, async_engine, blocking_engine
-from chatapp_db.execution.scope import Access, RowLevelSecurity
+from chatapp_db.execution.pool import adopted, async_engine, blocking_engine
 from chatapp_db.execution.wire import ASYNCIO, BLOCKING
 from chatapp_db.repositories.acting import Actor, as_actor, as_staff
 from chatapp_db.repositories.border import as_company_id
@@ -37,30 +34,12 @@ from chatapp_db.scopes import (
     Platform,
     Tenant,
 )
+from chatapp_db.settings import DatabaseSettings, shared_out
 
 if TYPE_CHECKING:
     from chatapp_db.embedded import EmbeddedServer
 
 __all__ = ["AsyncDatabase", "Database", "DatabaseSettings"]
-
-
-class AccessSettings(TypedDict, total=False):
-    """How scopes enter the database; ``statement_timeout`` is in seconds, ``keys`` seals and opens secrets.
-
-    ``rls`` says what happens where the login may not take ``app_role`` and row-level security would not
-    bind it: ``require`` refuses, ``warn`` warns, ``off`` switches no role at all and is for tests.
-    """
-
-    schema: str | None
-    app_role: str | None
-    platform_role: str | None
-    rls: RowLevelSecurity
-    statement_timeout: float | None
-    keys: KeyRing | None
-
-
-class DatabaseSettings(AccessSettings, PoolSettings, total=False):
-    """All settings of a Database; those of the pool go with a URL, an Engine brings its own."""
 
 
 class Database:
@@ -71,7 +50,7 @@ class Database:
     """
 
     def __init__(self, url: str | URL | SecretLike | Engine, **settings: Unpack[DatabaseSettings]) -> None:
-        access, pool = _shared_out(settings)
+        access, pool = shared_out(settings)
         self._server: EmbeddedServer | None = None
         self._owns_engine = not isinstance(url, Engine)
         if isinstance(url, Engine):
@@ -180,7 +159,7 @@ class AsyncDatabase:
     def __init__(
         self, url: str | URL | SecretLike | AsyncEngine, **settings: Unpack[DatabaseSettings]
     ) -> None:
-        access, pool = _shared_out(settings)
+        access, pool = shared_out(settings)
         self._server: EmbeddedServer | None = None
         self._owns_engine = not isinstance(url, AsyncEngine)
         if isinstance(url, AsyncEngine):
@@ -290,9 +269,3 @@ def _entry(reason: str) -> rows.AuditLogValues:
         "resource_type": "platform",
         "new_values": cast("AuditValues", {"reason": reason}),
     }
-
-
-def _shared_out(settings: DatabaseSettings) -> tuple[Access, PoolSettings]:
-    given: dict[str, Any] = {**settings}
-    access = {field.name: given.pop(field.name) for field in fields(Access) if field.name in given}
-    return Access(**access), cast("PoolSettings", given)

@@ -26,8 +26,10 @@ MAY_IMPORT = {
         "errors", "address", "execution", "encryption", "embedded", "identity", "schema", "rows",
         "repositories", "scopes", "telemetry",
     },
+    "settings": {"errors", "execution", "encryption"},
     "scopes": {"errors", "address", "execution", "encryption", "schema", "rows", "repositories", "telemetry"},
 }  # fmt: skip
+MAY_IMPORT["database"] |= {"settings"}
 MAY_IMPORT["knowledge"] = MAY_IMPORT["database"] | {"database", "vectors"}
 MAY_IMPORT["seeding"] = MAY_IMPORT["database"] | {"database"}
 ABOVE = MAY_IMPORT["knowledge"] | {"knowledge", "retrying", "seeding", "migrations", "chatapp_db"}

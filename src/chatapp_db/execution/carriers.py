@@ -93,9 +93,21 @@ class SingleCalls:
 
 
 class Transaction:
-    """All calls share one transaction, from ``begin`` to ``end``; one call at a time."""
+    """All calls share one transaction, from ``begin`` to ``end``; one call at a time.
 
-    __slots__ = ("_busy", "_company_id", "_entrance", "_opened", "_platform", "_savepoints", "actor")
+    ``opening`` are commands that it begins with, in the same message: what kind of transaction it is.
+    """
+
+    __slots__ = (
+        "_busy",
+        "_company_id",
+        "_entrance",
+        "_opened",
+        "_opening",
+        "_platform",
+        "_savepoints",
+        "actor",
+    )
 
     def __init__(
         self,
@@ -104,11 +116,13 @@ class Transaction:
         *,
         platform: bool = False,
         actor: Acting | None = None,
+        opening: Sequence[str] = (),
     ) -> None:
         self._entrance = entrance
         self._company_id = company_id
         self._platform = platform
         self.actor = actor
+        self._opening = opening
         self._busy = Lock()
         self._savepoints = 0
         self._opened: tuple[PoolProxiedConnection, Line] | None = None
@@ -122,7 +136,8 @@ class Transaction:
         try:
             line = await entrance.line(pooled)
             acting = None if self.actor is None else self.actor.setting()
-            await line.command(line.prologue(platform=self._platform).begin(self._company_id, actor=acting))
+            beginning = line.prologue(platform=self._platform).begin(self._company_id, actor=acting)
+            await line.command("; ".join([beginning, *self._opening]))
         except BaseException as error:  # noqa: BLE001  # an interrupted call leaves its connection behind too
             await entrance.fail(pooled, error)
         self._opened = pooled, line
@@ -138,6 +153,17 @@ class Transaction:
         """Run a statement in the transaction; after one that failed only ``end`` or a savepoint helps."""
         question = statement.message(parameters)
         return statement.rows(await self._alone(lambda line: line.ask(question, before)))
+
+    async def declare(self, cursor: str, statement: Statement[R], parameters: Mapping[str, Any]) -> None:
+        """Have the server hold what a statement answers, for ``fetch_from`` to read in batches."""
+        text, values = statement.message(parameters)
+        declaration = f"DECLARE {cursor} NO SCROLL CURSOR FOR {text}", values
+        await self._alone(lambda line: line.tell([declaration]))
+
+    async def fetch_from(self, cursor: str, statement: Statement[R], rows: int) -> list[R]:
+        """Read the next rows of a declared cursor, none at its end; in memory there are only these."""
+        question = f"FETCH {rows} FROM {cursor}", ()
+        return statement.rows(await self._alone(lambda line: line.ask(question)))
 
     async def savepoint(self) -> str:
         """Mark a point to come back to."""

@@ -82,6 +82,15 @@ from chatapp_db.migrations import (
     status as status,
     verify as verify,
 )
+from chatapp_db.privacy import (
+    AsyncExport as AsyncExport,
+    AsyncPrivacy as AsyncPrivacy,
+    Erasure as Erasure,
+    Export as Export,
+    Privacy as Privacy,
+    Retention as Retention,
+    RetentionPolicy as RetentionPolicy,
+)
 from chatapp_db.repositories.acting import (
     Actor as Actor,
 )

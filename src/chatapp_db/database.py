@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncio import to_thread
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
@@ -38,6 +38,7 @@ from chatapp_db.settings import DatabaseSettings, shared_out
 
 if TYPE_CHECKING:
     from chatapp_db.embedded import EmbeddedServer
+    from chatapp_db.privacy import AsyncPrivacy, Privacy
 
 __all__ = ["AsyncDatabase", "Database", "DatabaseSettings"]
 
@@ -130,6 +131,13 @@ class Database:
         repositories.key_ring(carrier)
         repositories.PlatformAuditRepository(carrier).record(**_entry("rotate keys"))
         return finish(repositories.rotate_keys(carrier, tell))
+
+    @cached_property
+    def privacy(self) -> Privacy:
+        """What may be done with the personal rows of any company."""
+        from chatapp_db.privacy import Privacy
+
+        return Privacy(self._entrance)
 
     def close(self) -> None:
         """Close the connections; those of a service's own Engine are its own matter."""
@@ -243,6 +251,13 @@ class AsyncDatabase:
         repositories.key_ring(carrier)
         await repositories.AsyncPlatformAuditRepository(carrier).record(**_entry("rotate keys"))
         return await repositories.rotate_keys(carrier, tell)
+
+    @cached_property
+    def privacy(self) -> AsyncPrivacy:
+        """What may be done with the personal rows of any company."""
+        from chatapp_db.privacy import AsyncPrivacy
+
+        return AsyncPrivacy(self._entrance)
 
     async def close(self) -> None:
         """Close the connections; those of a service's own AsyncEngine are its own matter."""

@@ -8,7 +8,10 @@ from uuid import UUID
 
 from chatapp_db import (
     Actor,
+    AsyncExport,
     Difference,
+    Erasure,
+    Export,
     KeyRotation,
     MigrationReport,
     Secret,
@@ -38,6 +41,10 @@ def blocking(db: Database, company_id: UUID, id: UUID) -> None:
         assert_type(tenant.customers.count(), int)
     with db.tenant(company_id, actor=Actor(user_id=id)) as tenant:
         assert_type(tenant.audit.list(action="agent.updated"), Page[AuditLogRow])
+    assert_type(db.privacy.erase_customer(company_id, id), Erasure)
+    with db.privacy.export_company(company_id) as export:
+        assert_type(export, Export)
+        assert_type(list(export), list[str])
 
 
 async def asynchronous(db: AsyncDatabase, company_id: UUID, id: UUID) -> None:
@@ -48,6 +55,10 @@ async def asynchronous(db: AsyncDatabase, company_id: UUID, id: UUID) -> None:
         await awaited
         assert_type(await tenant.conversations.inbox(limit=25), Page[InboxItem])
         assert_type(await tenant.messages.append(id, role=MessageRole.USER, content="Hello"), MessageRow)
+    assert_type(await db.privacy.erase_customer(company_id, id), Erasure)
+    async with db.privacy.export_company(company_id) as export:
+        assert_type(export, AsyncExport)
+        assert_type([line async for line in export], list[str])
 
 
 def invitations(db: Database, company_id: UUID) -> None:

@@ -29,7 +29,8 @@ MAY_IMPORT = {
     "settings": {"errors", "execution", "encryption"},
     "scopes": {"errors", "address", "execution", "encryption", "schema", "rows", "repositories", "telemetry"},
 }  # fmt: skip
-MAY_IMPORT["database"] |= {"settings"}
+MAY_IMPORT["privacy"] = MAY_IMPORT["scopes"] | {"scopes", "vectors"}
+MAY_IMPORT["database"] |= {"privacy", "settings"}
 MAY_IMPORT["knowledge"] = MAY_IMPORT["database"] | {"database", "vectors"}
 MAY_IMPORT["seeding"] = MAY_IMPORT["database"] | {"database"}
 ABOVE = MAY_IMPORT["knowledge"] | {"knowledge", "retrying", "seeding", "migrations", "chatapp_db"}

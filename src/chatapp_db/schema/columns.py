@@ -8,6 +8,7 @@
 * `kind`: a text with a form of its own (`email`, `ip_address`, `time_zone`, `slug`, `currency`)
 * `changes: False`: no update names it, only a repository's verbs move it
 * `values: True`: beside `changes: False`, the caller may still give it when the row is added
+* `secret: True`: a sealed value or the digest of a token, which no export may hold
 """
 
 from __future__ import annotations
@@ -48,6 +49,11 @@ PREVIEW_LENGTH = 200
 def may_change(column: sa.Column[Any]) -> bool:
     """Tell whether an update may name the column."""
     return column.name not in _OF_THE_TABLE and column.info.get("changes", True)
+
+
+def is_secret(column: sa.Column[Any]) -> bool:
+    """Tell whether the column holds what nobody is to be given, not even whose it is."""
+    return bool(column.info.get("secret", False))
 
 
 def may_be_given(column: sa.Column[Any]) -> bool:
@@ -140,7 +146,7 @@ ShortText = Annotated[str, _text(200)]
 Note = Annotated[str, _text(2_000)]
 LongText = Annotated[str, _text(100_000)]
 Preview = Annotated[str, _text(PREVIEW_LENGTH)]
-Envelope = Annotated[str, _text(100_000, min_length=1)]
+Envelope = Annotated[str, _text(100_000, min_length=1, secret=True)]
 
 Tags = Annotated[list[str], _texts(100, 100)]
 Events = Annotated[list[str], _texts(100, 100, min_items=1)]

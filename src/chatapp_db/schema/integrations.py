@@ -58,7 +58,8 @@ class Integration(Tenant, Timestamped, Base):
     type: Mapped[IntegrationType] = labelled(IntegrationType, info=on_insert_only())
     name: Mapped[Name]
     config: Mapped[SecretEnvelope] = document(
-        comment="Sealed (AES-256-GCM), never plain text; empty: nothing to keep secret", info=verbs_only()
+        comment="Sealed (AES-256-GCM), never plain text; empty: nothing to keep secret",
+        info={**verbs_only(), "secret": True},
     )
     status: Mapped[IntegrationStatus] = labelled(IntegrationStatus, default=IntegrationStatus.INACTIVE)
     last_sync_at: Mapped[Moment | None] = mapped_column(info=verbs_only())

@@ -129,7 +129,7 @@ class TeamInvitation(Identified, Timestamped, Base):
         "token",
         key="token_hash",
         comment="SHA-256 (hexadecimal) of the token, which is stored nowhere",
-        info=verbs_only(),
+        info={**verbs_only(), "secret": True},
     )
     status: Mapped[InvitationStatus] = labelled(
         InvitationStatus, default=InvitationStatus.PENDING, info=verbs_only()

@@ -15,7 +15,7 @@ from benchmarks.asked import Asked
 from benchmarks.measuring import Asyncio, Effort, World
 from chatapp_db.embedded import EmbeddedServer
 from chatapp_db.migrations import migrate
-from tests.server import Server, server_folder
+from chatapp_db.testing.server import Server, server_folder
 from tests.volume import Volume, fill
 
 __all__ = ["FULL", "SMALL", "Database", "Stage", "connected", "running"]

@@ -8,8 +8,8 @@ from collections.abc import Callable, Generator
 
 import pytest
 
+from chatapp_db.testing.server import Server
 from tests import debian_postgres, pgbouncer
-from tests.server import Server, running_server
 from tests.worlds import Awaited, World
 
 
@@ -41,28 +41,15 @@ def world(request: pytest.FixtureRequest, runner: asyncio.Runner) -> Generator[W
 
 
 @pytest.fixture(scope="session")
-def server() -> Generator[Server]:
-    """The run's PostgreSQL; started when the first test asks for it."""
-    with running_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def template(server: Server) -> Generator[str]:
-    """A database that `migrate` made once; the tests get copies of it."""
-    from chatapp_db.migrations import migrate
-
-    name = server.create_database()
-    migrate(server.url.set(database=name).render_as_string(hide_password=False))
-    yield name
-    server.drop_database(name)
+def server(chatapp_server: Server) -> Server:
+    """The run's PostgreSQL, of the plugin we ship; started when the first test asks for it."""
+    return chatapp_server
 
 
 @pytest.fixture
-def database_url(server: Server, template: str) -> Generator[str]:
+def database_url(chatapp_superuser_url: str) -> str:
     """A migrated database of the test's own; the login is the superuser."""
-    with server.database(template) as url:
-        yield url
+    return chatapp_superuser_url
 
 
 @pytest.fixture

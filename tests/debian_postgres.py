@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chatapp_db.embedded.account import Account, account_for
-from tests.server import CARELESS, server_folder
+from chatapp_db.testing.server import CARELESS, server_folder
 
 
 def _oldest() -> Path | None:

@@ -20,8 +20,8 @@ from benchmarks.figures import Figure, Goal, agree
 from benchmarks.measuring import Contender, compared, once
 from benchmarks.peers.chatapp import OURS
 from benchmarks.stage import FULL, Stage
+from chatapp_db.testing.server import server_folder
 from chatapp_db.vectors import Point
-from tests.server import server_folder
 
 __all__ = ["measure"]
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from chatapp_db.testing.server import Server
 from chatapp_db.vectors import create_async_vector_store, create_vector_store
 from tests.contract.oracle import KEYS
 from tests.contract.real_server import real_server
 from tests.contract.stand_in import StandIn, running_stand_in
-from tests.server import Server
 from tests.worlds import Awaited, World, settled
 
 DIMENSION = 4
@@ -42,9 +42,9 @@ def edge_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def pgvector_url(server: Server, template: str) -> Generator[str]:
+def pgvector_url(server: Server, chatapp_template: str) -> Generator[str]:
     """A migrated database for every collection of the run."""
-    with server.database(template) as url:
+    with server.database(chatapp_template) as url:
         yield url.replace("postgresql:", "pgvector:", 1)
 
 

@@ -22,7 +22,7 @@ from chatapp_db.demo import stage
 from chatapp_db.demo.dialogues import MAX_LINE_BYTES, from_file
 from chatapp_db.demo.sample import DIALOGUES
 from chatapp_db.embedded import EmbeddedServer
-from tests.server import server_folder
+from chatapp_db.testing.server import server_folder
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "sgd_dialogues.jsonl.gz"
 GOOD = {"dialogue_id": "1", "services": ["hotels"], "turns": [["user", "Hello"], ["assistant", "Hi"]]}

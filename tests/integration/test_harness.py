@@ -13,7 +13,7 @@ import pytest
 
 HOLD = """
 import sys
-from tests.server import running_server
+from chatapp_db.testing.server import running_server
 with running_server() as server:
     print(server.url.query["host"], flush=True)
     sys.stdin.read()

@@ -11,10 +11,10 @@ import psycopg
 import pytest
 
 from chatapp_db.errors import Conflict
+from chatapp_db.testing.server import Server
 from tests.isolation.calling import REPOSITORIES, Caller, Probe, probes
 from tests.isolation.population import KEYS, Populations, populate
 from tests.rows import new_company, new_conversation, new_customer
-from tests.server import Server
 from tests.wire import RoundTrips, round_trips
 from tests.worlds import Awaited
 
@@ -36,9 +36,9 @@ class Filled:
 
 
 @pytest.fixture(scope="module")
-def filled(server: Server, template: str) -> Generator[Filled]:
+def filled(server: Server, chatapp_template: str) -> Generator[Filled]:
     """A database with rows in every table, of which each call gets a copy."""
-    name = server.create_database(template)
+    name = server.create_database(chatapp_template)
     yield Filled(name, populate(server.url.set(database=name).render_as_string(hide_password=False)))
     server.drop_database(name)
 

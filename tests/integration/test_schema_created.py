@@ -32,7 +32,7 @@ from chatapp_db.schema import (
     metadata,
 )
 from chatapp_db.schema.security import FUNCTIONS, security_statements
-from tests.server import Server
+from chatapp_db.testing.server import Server
 
 NONCE = "A" * 16
 SEALED = f'{{"v":1,"kid":"k1","nonce":"{NONCE}","ct":"{"B" * 24}"}}'

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from chatapp_db.testing.server import Server
 from tests.isolation.calling import Caller
 from tests.isolation.population import KEYS, Populations, populate
-from tests.server import Server
 
 
 @dataclass
@@ -19,8 +19,8 @@ class _Filled:
 
 
 @pytest.fixture(scope="session")
-def filled(server: Server, template: str) -> Generator[_Filled]:
-    name = server.create_database(template)
+def filled(server: Server, chatapp_template: str) -> Generator[_Filled]:
+    name = server.create_database(chatapp_template)
     url = server.url.set(database=name).render_as_string(hide_password=False)
     yield _Filled(name, populate(url))
     server.drop_database(name)

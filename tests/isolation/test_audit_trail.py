@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from psycopg import errors
 
+from chatapp_db.schema.security import APP_ROLE, PLATFORM_ROLE
 from tests.isolation.population import ROWS
-from tests.server import APP_ROLE, PLATFORM_ROLE
 
 MERGE = (
     "MERGE INTO chatapp_audit_logs AS old USING (SELECT id FROM chatapp_audit_logs) AS new ON old.id = new.id"

@@ -8,8 +8,8 @@ from psycopg import errors, sql
 
 from chatapp_db.errors import ChatAppDbError, NotPermitted
 from chatapp_db.schema import Company
+from chatapp_db.schema.security import APP_ROLE, PLATFORM_ROLE
 from tests.isolation.population import OWNED, TABLES
-from tests.server import APP_ROLE, PLATFORM_ROLE
 
 A_COMPANY_MAY_CHANGE = {"name", "domain", "logo_url", "settings", "timezone"}
 COMPANY_COLUMNS = {column.name: column for column in Company.__table__.columns}

@@ -21,9 +21,9 @@ from sqlalchemy import make_url
 
 from chatapp_db.embedded.account import account_for
 from chatapp_db.migrations import MigrationReport, migrate, revisions
+from chatapp_db.testing.server import Server, server_folder
 from tests.migrations.filled import restore
 from tests.migrations.line import HEAD, NEXT
-from tests.server import Server, server_folder
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 

@@ -183,7 +183,7 @@ def small_disk():
 
 @contextmanager
 def server_disk():
-    from tests.server import server_folder
+    from chatapp_db.testing.server import server_folder
 
     with server_folder() as folder:
         disk = Path(folder) / "disk"

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 from chatapp_db.migrations import migrate
+from chatapp_db.testing.server import Server
 from tests.performance.place import Place
 from tests.performance.plans import Explaining
-from tests.server import Server
 from tests.volume import Volume, company_id, fill
 
 _VOLUME = Volume(conversations=300_000)

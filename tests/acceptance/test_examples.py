@@ -18,8 +18,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from chatapp_db import InternalError, NotFound, SerializationFailure, Unavailable
-from tests.server import server_folder
+from chatapp_db.testing.server import server_folder
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "inbox_service.py"
 ACME = {"X-API-Key": "acme-key"}
@@ -148,7 +147,12 @@ def test_nothing_but_the_public_api_is_used():
     ours = [node for node in imports if str(node.module).startswith("chatapp_db")]
     attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
 
-    assert {node.module for node in ours} == {"chatapp_db", "chatapp_db.rows", "chatapp_db.scopes"}
+    assert {node.module for node in ours} == {
+        "chatapp_db",
+        "chatapp_db.fastapi",
+        "chatapp_db.rows",
+        "chatapp_db.scopes",
+    }
     for node in ours:
         offered = importlib.import_module(str(node.module)).__all__
         assert {alias.name for alias in node.names} <= {*offered}
@@ -229,22 +233,3 @@ async def test_a_request_that_is_wrong_is_told_so(folder, capsys):
         await told(client.get("/inbox?limit=0", headers=ACME), 422)
         await told(client.get("/inbox?cursor=damaged", headers=ACME), 422)
         await told(client.post("/widget/no-key/messages", json=visit(1, "Hello")), 422)
-
-
-@pytest.mark.parametrize(
-    ("error", "status", "retry"),
-    [
-        (Unavailable("gone"), 503, "1"),
-        (SerializationFailure("again"), 503, "1"),
-        (NotFound("conversation"), 404, None),
-    ],
-)
-async def test_what_may_pass_asks_to_be_tried_again(error, status, retry):
-    response = await loaded().refuse(None, error)
-
-    assert (response.status_code, response.headers.get("Retry-After")) == (status, retry)
-
-
-async def test_a_fault_of_ours_is_not_smoothed_over():
-    with pytest.raises(InternalError):
-        await loaded().refuse(None, InternalError("a fault"))

@@ -15,6 +15,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 from chatapp_db.schema.values import (
+    CURRENCY,
+    SLUG,
     currency_code,
     known_ip_address,
     known_time_zone,
@@ -104,7 +106,7 @@ class EmailAddress:
     max_length: int
 
     def __get_pydantic_core_schema__(self, source: Any, handler: _Handler) -> CoreSchema:
-        return _text_schema(0, self.max_length, normal_email)
+        return _text_schema(0, self.max_length, normal_email, format="email")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,9 @@ class IpAddress:
     max_length: int
 
     def __get_pydantic_core_schema__(self, source: Any, handler: _Handler) -> CoreSchema:
-        return _text_schema(0, self.max_length, known_ip_address)
+        return _text_schema(
+            0, self.max_length, known_ip_address, anyOf=[{"format": "ipv4"}, {"format": "ipv6"}]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,7 @@ class Slug:
     max_length: int
 
     def __get_pydantic_core_schema__(self, source: Any, handler: _Handler) -> CoreSchema:
-        return _text_schema(1, self.max_length, url_name)
+        return _text_schema(1, self.max_length, url_name, pattern=f"^{SLUG}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +148,7 @@ class Currency:
     max_length: int
 
     def __get_pydantic_core_schema__(self, source: Any, handler: _Handler) -> CoreSchema:
-        return _text_schema(0, self.max_length, currency_code)
+        return _text_schema(0, self.max_length, currency_code, pattern=f"^{CURRENCY}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +248,18 @@ Day = Annotated[dt.date, Strictly()]
 Moment = Annotated[dt.datetime, Strictly()]
 
 
-def _text_schema(min_length: int, max_length: int, check: Callable[[str], str]) -> CoreSchema:
-    """Read a text, let the check refuse or rewrite it, then measure what is left."""
+def _text_schema(
+    min_length: int, max_length: int, check: Callable[[str], str], **shown: object
+) -> CoreSchema:
+    """Read a text, let the check refuse or rewrite it, then measure what is left.
+
+    A JSON schema is made of the first step alone, so it is told the limits, and what else it may show.
+    """
     from pydantic_core import core_schema
 
     checked = core_schema.no_info_after_validator_function(check, core_schema.str_schema(strict=True))
     measured = core_schema.str_schema(min_length=min_length or None, max_length=max_length)
-    return core_schema.chain_schema([checked, measured])
+    limits = {"minLength": min_length, "maxLength": max_length} if min_length else {"maxLength": max_length}
+    return core_schema.chain_schema(
+        [checked, measured], metadata={"pydantic_js_updates": {**limits, **shown}}
+    )

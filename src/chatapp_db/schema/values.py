@@ -20,8 +20,8 @@ MAX_JSON_VALUES = 100_000
 # No zone is a whole day from another, so that every session can read what lies between.
 _FIRST_MOMENT = datetime(1, 1, 2, tzinfo=UTC)
 _LAST_MOMENT = datetime(9999, 12, 30, tzinfo=UTC)
-_CURRENCY = re.compile("[A-Z]{3}")
-_SLUG = re.compile("[a-z0-9](-?[a-z0-9])*")
+CURRENCY = "[A-Z]{3}"
+SLUG = "[a-z0-9](-?[a-z0-9])*"
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 
 
@@ -48,14 +48,14 @@ def normal_email(text: str) -> str:
 
 def url_name(text: str) -> str:
     """Refuse a name that would have to be written otherwise in a URL."""
-    if not _SLUG.fullmatch(text):
+    if not re.fullmatch(SLUG, text):
         raise ValueError("not lower-case letters and digits with single hyphens")
     return text
 
 
 def currency_code(text: str) -> str:
     """Refuse what cannot be the code of a currency."""
-    if not _CURRENCY.fullmatch(text):
+    if not re.fullmatch(CURRENCY, text):
         raise ValueError("not three upper-case letters")
     return text
 

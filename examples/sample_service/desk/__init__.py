@@ -1,0 +1,1 @@
+"""A support desk: who is waiting, and what is answered."""

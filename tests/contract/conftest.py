@@ -24,9 +24,16 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def stand_in() -> Generator[StandIn]:
+def stood_in() -> Generator[StandIn]:
     with running_stand_in() as running:
         yield running
+
+
+@pytest.fixture
+def stand_in(stood_in: StandIn) -> Generator[StandIn]:
+    """The run's own server, without what earlier tests made."""
+    yield stood_in
+    stood_in.forget()
 
 
 @pytest.fixture(scope="session")

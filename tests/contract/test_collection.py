@@ -32,7 +32,7 @@ async def test_ensuring_twice_and_at_once_changes_nothing(
 
 
 async def test_every_difference_is_listed(engine_url: str, store: Awaited, open_store: Any) -> None:
-    engine = store.unwrap()._engine
+    engine = store.unwrap()._engine.inner
     other = open_store(engine_url, collection=engine._collection.name, dimension=8, distance="dot")
     if engine_url == "memory://":
         other.unwrap()._engine.inner._client = engine._client

@@ -33,6 +33,7 @@ def failing(running: StandIn) -> Generator[StandIn]:
     yield running
     running.always = None
     running.faults.clear()
+    running.forget()
 
 
 @pytest.fixture(params=["grpc", "rest"])
@@ -136,6 +137,17 @@ async def test_a_delete_is_repeated_only_where_the_server_had_not_begun(
     failing.faults.append(Fault(429, retry_after=1))
     await store.delete_source(company, SOURCES[0])
     assert len(failing.requests) == 3
+
+
+async def test_a_proxy_may_say_when_to_come_back(
+    open_store: Any, failing: StandIn, company: uuid.UUID
+) -> None:
+    store = open_store(failing.urls["rest"])
+    await store.ensure_collection()
+    failing.requests.clear()
+    failing.faults.append(Fault(503, retry_after=1))
+    await store.delete_source(company, SOURCES[0])
+    assert len(failing.requests) == 2
 
 
 # Within the timeout.

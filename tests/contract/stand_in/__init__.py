@@ -19,12 +19,11 @@ from tests.contract.stand_in.rest_front import rest_front
 __all__ = ["Fault", "StandIn", "running_stand_in"]
 
 VERSION = "1.19.0"
-MEMORY = Path("/dev/shm")
 
 
 @contextmanager
 def running_stand_in(version: str = VERSION, api_key: str | None = None) -> Iterator[StandIn]:
-    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         core = StandIn(Path(folder), version, api_key)
         with grpc_front(core) as grpc_url, rest_front(core) as rest_url, closing(core) as stand_in:
             stand_in.urls = {"grpc": grpc_url, "rest": rest_url}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import uuid
 from collections import deque
@@ -38,6 +39,7 @@ class Refused(Exception):
 
 
 class Kept(NamedTuple):
+    folder: Path
     shard: edge.EdgeShard
     created: models.CreateCollection
 
@@ -61,9 +63,14 @@ class StandIn:
 
     def close(self) -> None:
         self._closing.set()
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop every collection: a shard takes tens of megabytes, however little is in it."""
         with self._turn:
             for kept in self._kept.values():
                 kept.shard.close()
+                shutil.rmtree(kept.folder)
             self._kept.clear()
 
     @contextmanager
@@ -94,7 +101,8 @@ class StandIn:
             raise Refused(409, f"collection {name} exists")
         vectors: Any = wanted.vectors
         config = edge_wire.creation(vectors, wanted.sparse_vectors or {})
-        self._kept[name] = Kept(edge.EdgeShard.create(str(self._folder / uuid.uuid4().hex), config), wanted)
+        folder = self._folder / uuid.uuid4().hex
+        self._kept[name] = Kept(folder, edge.EdgeShard.create(str(folder), config), wanted)
         self.indexes[name] = {}
 
     def describe(self, name: str) -> models.CollectionInfo:

@@ -15,9 +15,9 @@ from chatapp_db.execution.scope import PURGE
 from chatapp_db.repositories.acting import Actor
 from chatapp_db.repositories.agents import AgentRepository, AsyncAgentRepository
 from chatapp_db.schema.audit_triggers import LONGEST_VALUE, REDACTED
+from chatapp_db.schema.security import APP_ROLE, PLATFORM_ROLE
 from tests.integration.test_guest_session import tenant_scope_of
 from tests.rows import new_agent, new_company, new_conversation, new_user
-from tests.server import APP_ROLE, PLATFORM_ROLE
 from tests.wire import round_trips
 
 SECRET = "the-secret-marker"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable, Generator
 from functools import partial
@@ -16,11 +17,11 @@ import sqlalchemy as sa
 from chatapp_db.execution.statement import Statement, scalar
 from chatapp_db.schema.auditing import AUDITED, actions
 from chatapp_db.scopes import Platform
+from chatapp_db.testing.server import Server
 from tests.integration.test_round_trips import GOING_ON, Filled, calls, execute
 from tests.isolation.calling import REPOSITORIES, Caller
 from tests.isolation.methods import methods, repositories
 from tests.isolation.population import KEYS, NOON, Population, populate
-from tests.server import Server
 
 TOLD = {
     "agents.activate": ["agent.activated"],
@@ -106,7 +107,18 @@ UNTOLD = {
     "messages.edit",
     "messages.mark_seen",
     "messages.redact",
+    "usage.commit",
+    "usage.increment",
+    "usage.prune",
+    "usage.release",
+    "usage.reserve",
     "users.touch_login",
+    "webhook_deliveries.claim_due",
+    "webhook_deliveries.enqueue",
+    "webhook_deliveries.prune",
+    "webhook_deliveries.record_failure",
+    "webhook_deliveries.record_success",
+    "webhook_deliveries.redeliver",
     "webhooks.record_success",
 }
 
@@ -123,6 +135,7 @@ FROM = {
         "UPDATE chatapp_conversations c SET assigned_user_id = (SELECT id FROM chatapp_users u"
         " WHERE u.company_id = c.company_id ORDER BY created_at DESC LIMIT 1)"
     ),
+    "webhook_deliveries.enqueue": "DELETE FROM chatapp_webhook_deliveries",
     "webhooks.enable": "UPDATE chatapp_webhooks SET is_active = false",
 }
 """The rows that a method goes on from, so that it has something to change."""
@@ -131,13 +144,14 @@ WROTE = Statement(sa.select(sa.func.pg_current_xact_id_if_assigned().cast(sa.Tex
 LINES = "SELECT action FROM chatapp_audit_logs WHERE created_at > %s ORDER BY created_at, id"
 ENTRY = "platform.enter"
 EMPTY = uuid4()
+LATER = NOON + dt.timedelta(days=1)
 SHARED = ("subscription_plans", "agent_packages")
 
 
 @pytest.fixture(scope="module")
-def filled(server: Server, template: str) -> Generator[Filled]:
+def filled(server: Server, chatapp_template: str) -> Generator[Filled]:
     """A database with rows in every table, of which each call gets a copy."""
-    name = server.create_database(template)
+    name = server.create_database(chatapp_template)
     yield Filled(name, populate(server.url.set(database=name).render_as_string(hide_password=False)))
     server.drop_database(name)
 
@@ -201,12 +215,15 @@ def of_platform(filled: Population, shared: Population) -> dict[str, tuple[Any, 
         "plans.add": (lambda p: p.plans.add(name="New", slug="new", type="free"), []),
         "plans.delete": (lambda p: p.plans.delete(plans[-1]["id"]), []),
         "plans.update": (lambda p: p.plans.update(plans[0]["id"], name="New"), []),
+        "usage.prune": (lambda p: p.usage.prune(LATER), []),
         "users.add_staff": (
             lambda p: p.users.add_staff(name="Staff", email="staff@example.com"),
             ["user.created"],
         ),
         "users.touch_login": (lambda p: p.users.touch_login(user), []),
         "users.update": (lambda p: p.users.update(user, role="company_admin"), ["user.role_changed"]),
+        "webhook_deliveries.claim_due": (lambda p: p.webhook_deliveries.claim_due(), []),
+        "webhook_deliveries.prune": (lambda p: p.webhook_deliveries.prune(LATER), []),
     }
 
 

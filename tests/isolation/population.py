@@ -18,7 +18,7 @@ from chatapp_db.encryption.signing_secrets import SigningSecrets
 from chatapp_db.encryption.tokens import CompanyToken, digest
 from chatapp_db.execution.scope import PURGE
 from chatapp_db.schema import UserRole, metadata
-from tests.server import PLATFORM_ROLE
+from chatapp_db.schema.security import PLATFORM_ROLE
 
 ROWS = 3
 DAY = dt.date(2026, 1, 1)

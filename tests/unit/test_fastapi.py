@@ -19,12 +19,13 @@ MADE: dict[type[ChatAppDbError], ChatAppDbError] = {
     errors.NotFound: errors.NotFound("agent"),
     errors.Conflict: errors.Conflict("uq_chatapp_users_email"),
     errors.VersionConflict: errors.VersionConflict("agent", 3),
+    errors.LimitReached: errors.LimitReached("max_users"),
     errors.InvalidReference: errors.InvalidReference("fk_chatapp_agents_created_by"),
     errors.InvalidValue: errors.InvalidValue("name", "too long"),
     errors.InvalidCursor: errors.InvalidCursor(),
     errors.KeyUnavailable: errors.KeyUnavailable("key-1", "hunter2"),
 }
-TOLD = {"agent", "uq_chatapp_users_email", "fk_chatapp_agents_created_by", "name: too long"}
+TOLD = {"agent", "uq_chatapp_users_email", "max_users", "fk_chatapp_agents_created_by", "name: too long"}
 
 
 def tree(kind: type[ChatAppDbError]) -> set[type[ChatAppDbError]]:

@@ -23,6 +23,7 @@ _FAULT: Final = HTTPStatus.INTERNAL_SERVER_ERROR
 STATUS: Final[Mapping[type[ChatAppDbError], HTTPStatus]] = {
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.Conflict: HTTPStatus.CONFLICT,
+    errors.LimitReached: HTTPStatus.CONFLICT,
     errors.VersionConflict: HTTPStatus.PRECONDITION_FAILED,
     errors.InvalidReference: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.InvalidValue: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -34,6 +35,7 @@ STATUS: Final[Mapping[type[ChatAppDbError], HTTPStatus]] = {
     errors.MigrationLockTimeout: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.KeyUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.VectorStoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.StoreInUse: HTTPStatus.SERVICE_UNAVAILABLE,
     # What no caller can mend is the service's own fault, or its operator's.
     errors.ChatAppDbError: _FAULT,
     errors.NotPermitted: _FAULT,

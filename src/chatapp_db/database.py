@@ -28,10 +28,12 @@ from chatapp_db.scopes import (
     AsyncCompanyScope,
     AsyncOpenScope,
     AsyncPlatform,
+    AsyncPlatformScope,
     AsyncTenant,
     CompanyScope,
     OpenScope,
     Platform,
+    PlatformScope,
     Tenant,
 )
 from chatapp_db.settings import DatabaseSettings, shared_out
@@ -115,6 +117,12 @@ class Database:
         record = partial(repositories.PlatformAuditRepository(entry).record, **_entry(reason))
         transaction = Transaction(self._entrance, None, platform=True, actor=staff)
         return OpenScope(transaction, Platform(transaction, None), record)
+
+    def platform_calls(self, reason: str, *, staff_id: UUID | None = None) -> PlatformScope:
+        """Give what stands above the companies, each call a transaction of its own, once that is recorded."""
+        carrier = SingleCalls(self._entrance, None, platform=True, actor=as_staff(staff_id, None))
+        repositories.PlatformAuditRepository(carrier).record(**_entry(reason))
+        return PlatformScope(carrier, None)
 
     def rotate_keys(
         self,
@@ -235,6 +243,12 @@ class AsyncDatabase:
         record = partial(repositories.AsyncPlatformAuditRepository(entry).record, **_entry(reason))
         transaction = Transaction(self._entrance, None, platform=True, actor=staff)
         return AsyncOpenScope(transaction, AsyncPlatform(transaction, None), record)
+
+    async def platform_calls(self, reason: str, *, staff_id: UUID | None = None) -> AsyncPlatformScope:
+        """Give what stands above the companies, each call a transaction of its own, once that is recorded."""
+        carrier = SingleCalls(self._entrance, None, platform=True, actor=as_staff(staff_id, None))
+        await repositories.AsyncPlatformAuditRepository(carrier).record(**_entry(reason))
+        return AsyncPlatformScope(carrier, None)
 
     async def rotate_keys(
         self,

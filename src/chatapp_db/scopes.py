@@ -16,10 +16,12 @@ __all__ = [
     "AsyncCompanyScope",
     "AsyncOpenScope",
     "AsyncPlatform",
+    "AsyncPlatformScope",
     "AsyncTenant",
     "CompanyScope",
     "OpenScope",
     "Platform",
+    "PlatformScope",
     "Tenant",
 ]
 
@@ -146,6 +148,7 @@ class CompanyScope(_Scope):
     conversations = _repository(lambda: repositories.ConversationRepository)
     customers = _repository(lambda: repositories.CustomerRepository)
     daily_analytics = _repository(lambda: repositories.DailyAnalyticsRepository)
+    embedding_sets = _repository(lambda: repositories.EmbeddingSetRepository)
     integrations = _repository(lambda: repositories.IntegrationRepository)
     invitations = _repository(lambda: repositories.InvitationRepository)
     knowledge = _repository(lambda: repositories.KnowledgeRepository)
@@ -171,6 +174,7 @@ class AsyncCompanyScope(_Scope):
     conversations = _repository(lambda: repositories.AsyncConversationRepository)
     customers = _repository(lambda: repositories.AsyncCustomerRepository)
     daily_analytics = _repository(lambda: repositories.AsyncDailyAnalyticsRepository)
+    embedding_sets = _repository(lambda: repositories.AsyncEmbeddingSetRepository)
     integrations = _repository(lambda: repositories.AsyncIntegrationRepository)
     invitations = _repository(lambda: repositories.AsyncInvitationRepository)
     knowledge = _repository(lambda: repositories.AsyncKnowledgeRepository)
@@ -193,29 +197,43 @@ class AsyncTenant(_AsyncSavepoints, AsyncCompanyScope):
     """A company's repositories in one transaction."""
 
 
-class Platform(_Savepoints, _Scope):
-    """What stands above the companies, in one transaction."""
+class PlatformScope(_Scope):
+    """What stands above the companies, blocking."""
 
     audit = _repository(lambda: repositories.PlatformAuditRepository)
     companies = _repository(lambda: repositories.PlatformCompanyRepository)
     daily_analytics = _repository(lambda: repositories.PlatformDailyAnalyticsRepository)
+    embedding_sets = _repository(lambda: repositories.PlatformEmbeddingSetRepository)
     invitations = _repository(lambda: repositories.PlatformInvitationRepository)
+    knowledge_chunks = _repository(lambda: repositories.PlatformChunkRepository)
     packages = _repository(lambda: repositories.PlatformPackageRepository)
     plans = _repository(lambda: repositories.PlatformPlanRepository)
     usage = _repository(lambda: repositories.PlatformUsageRepository)
     users = _repository(lambda: repositories.PlatformUserRepository)
+    vector_outbox = _repository(lambda: repositories.PlatformVectorOutboxRepository)
     webhook_deliveries = _repository(lambda: repositories.PlatformWebhookDeliveryRepository)
 
 
-class AsyncPlatform(_AsyncSavepoints, _Scope):
+class Platform(_Savepoints, PlatformScope):
     """What stands above the companies, in one transaction."""
+
+
+class AsyncPlatformScope(_Scope):
+    """What stands above the companies, awaited."""
 
     audit = _repository(lambda: repositories.AsyncPlatformAuditRepository)
     companies = _repository(lambda: repositories.AsyncPlatformCompanyRepository)
     daily_analytics = _repository(lambda: repositories.AsyncPlatformDailyAnalyticsRepository)
+    embedding_sets = _repository(lambda: repositories.AsyncPlatformEmbeddingSetRepository)
     invitations = _repository(lambda: repositories.AsyncPlatformInvitationRepository)
+    knowledge_chunks = _repository(lambda: repositories.AsyncPlatformChunkRepository)
     packages = _repository(lambda: repositories.AsyncPlatformPackageRepository)
     plans = _repository(lambda: repositories.AsyncPlatformPlanRepository)
     usage = _repository(lambda: repositories.AsyncPlatformUsageRepository)
     users = _repository(lambda: repositories.AsyncPlatformUserRepository)
+    vector_outbox = _repository(lambda: repositories.AsyncPlatformVectorOutboxRepository)
     webhook_deliveries = _repository(lambda: repositories.AsyncPlatformWebhookDeliveryRepository)
+
+
+class AsyncPlatform(_AsyncSavepoints, AsyncPlatformScope):
+    """What stands above the companies, in one transaction."""

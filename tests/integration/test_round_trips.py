@@ -24,6 +24,8 @@ NO_KEYS = {"add", "open", "record", "register", "update"}
 GOING_ON = {
     "agents.for_channel": "UPDATE chatapp_agents SET status = 'active'",
     "agents.pause": "UPDATE chatapp_agents SET status = 'active'",
+    "embedding_sets.active": "UPDATE chatapp_embedding_sets SET status = 'active', name = 'said by us'"
+    " WHERE version = 0",
     "conversations.reopen": "UPDATE chatapp_conversations SET status = 'resolved', resolved_at = now()",
 }
 """The rows that a verb goes on from: where it changes nothing, it reads why."""

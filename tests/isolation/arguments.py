@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import typing_extensions
 
 from chatapp_db.encryption.tokens import CompanyToken
+from chatapp_db.repositories.knowledge import Brought, SourceChunks
 from chatapp_db.schema import UserRole
 from tests.isolation.methods import Method, Parameter
 from tests.isolation.population import DAY, NOON, RESOURCE, Population
@@ -27,6 +28,7 @@ TABLES_OF = {
     "conversations": "chatapp_conversations",
     "customers": "chatapp_customers",
     "daily_analytics": "chatapp_daily_analytics",
+    "embedding_sets": "chatapp_embedding_sets",
     "integrations": "chatapp_integrations",
     "invitations": "chatapp_team_invitations",
     "knowledge": "chatapp_knowledge_sources",
@@ -98,6 +100,7 @@ SEARCHED = {"term", "query"}
 _BY_NAME: dict[str, Any] = {
     "ai_messages_count": 0,
     "before": NOON + dt.timedelta(days=36_500),
+    "brought": Brought("collection", [b"1234"]),
     "chunks": [{"content": "said by us"}],
     "events": ["said by us"],
     "human_messages_count": 0,
@@ -109,6 +112,7 @@ _BY_NAME: dict[str, Any] = {
     "overlap": dt.timedelta(0),
     "query": "content",
     "resource_id": RESOURCE[1],
+    "replaced": SourceChunks(uuid4(), None, NOON, 1, [], uuid4(), uuid4()),
     "script_url": "https://example.com/widget.js",
     "since": NOON,
     "status_code": 200,

@@ -42,6 +42,7 @@ SHARED_BY_REPOSITORIES = {
     "__init__", "base", "border", "catalogue", "keyset", "operations", "paging", "passages", "subscriptions",
     "appending", "delivering", "dispatching", "inbox", "joining", "lifecycle", "metering", "queue",
     "reading", "rotation", "sealing", "spoken", "tagging", "transcript",
+    "backlog", "outbox",
     "acting", "agent_reports", "days", "due_days", "outcomes", "rollup", "series", "upserting",
 }  # fmt: skip
 

@@ -13,6 +13,7 @@ _HOMES = {
         "AuditRepository",
         "PlatformAuditRepository",
     ),
+    "backlog": ("Backlog",),
     "canned_responses": (
         "AsyncCannedResponseRepository",
         "CannedResponseRepository",
@@ -49,6 +50,16 @@ _HOMES = {
     "dispatching": (
         "ClaimedDelivery",
         "DeliveryState",
+    ),
+    "embedded_chunks": (
+        "AsyncPlatformChunkRepository",
+        "PlatformChunkRepository",
+    ),
+    "embedding_sets": (
+        "AsyncEmbeddingSetRepository",
+        "AsyncPlatformEmbeddingSetRepository",
+        "EmbeddingSetRepository",
+        "PlatformEmbeddingSetRepository",
     ),
     "integrations": (
         "AsyncIntegrationRepository",
@@ -111,6 +122,10 @@ _HOMES = {
         "AsyncWebhookDeliveryRepository",
         "PlatformWebhookDeliveryRepository",
         "WebhookDeliveryRepository",
+    ),
+    "vector_outbox": (
+        "AsyncPlatformVectorOutboxRepository",
+        "PlatformVectorOutboxRepository",
     ),
     "webhooks": (
         "AsyncWebhookRepository",

@@ -10,6 +10,9 @@ from chatapp_db.repositories.audit import (
     AuditRepository as AuditRepository,
     PlatformAuditRepository as PlatformAuditRepository,
 )
+from chatapp_db.repositories.backlog import (
+    Backlog as Backlog,
+)
 from chatapp_db.repositories.canned_responses import (
     AsyncCannedResponseRepository as AsyncCannedResponseRepository,
     CannedResponseRepository as CannedResponseRepository,
@@ -46,6 +49,16 @@ from chatapp_db.repositories.daily_analytics import (
 from chatapp_db.repositories.dispatching import (
     ClaimedDelivery as ClaimedDelivery,
     DeliveryState as DeliveryState,
+)
+from chatapp_db.repositories.embedded_chunks import (
+    AsyncPlatformChunkRepository as AsyncPlatformChunkRepository,
+    PlatformChunkRepository as PlatformChunkRepository,
+)
+from chatapp_db.repositories.embedding_sets import (
+    AsyncEmbeddingSetRepository as AsyncEmbeddingSetRepository,
+    AsyncPlatformEmbeddingSetRepository as AsyncPlatformEmbeddingSetRepository,
+    EmbeddingSetRepository as EmbeddingSetRepository,
+    PlatformEmbeddingSetRepository as PlatformEmbeddingSetRepository,
 )
 from chatapp_db.repositories.integrations import (
     AsyncIntegrationRepository as AsyncIntegrationRepository,
@@ -106,6 +119,10 @@ from chatapp_db.repositories.users import (
     AsyncUserRepository as AsyncUserRepository,
     PlatformUserRepository as PlatformUserRepository,
     UserRepository as UserRepository,
+)
+from chatapp_db.repositories.vector_outbox import (
+    AsyncPlatformVectorOutboxRepository as AsyncPlatformVectorOutboxRepository,
+    PlatformVectorOutboxRepository as PlatformVectorOutboxRepository,
 )
 from chatapp_db.repositories.webhook_deliveries import (
     AsyncPlatformWebhookDeliveryRepository as AsyncPlatformWebhookDeliveryRepository,

@@ -20,8 +20,9 @@ from chatapp_db.execution.statement import COMPANY, Statement, constant, written
 from chatapp_db.repositories.base import Entity, is_one_of, newest_first, owned, table_of
 from chatapp_db.repositories.border import as_id, as_text, checked
 from chatapp_db.repositories.operations import AsyncioRepository, BlockingRepository, TenantOperations
+from chatapp_db.repositories.outbox import Brought, settle
 from chatapp_db.repositories.paging import Page, as_limit
-from chatapp_db.repositories.passages import Chunk, as_chunks, incoming, replace
+from chatapp_db.repositories.passages import Chunk, Replacement, as_chunks, incoming, replace
 from chatapp_db.rows import (
     KnowledgeChunkRow,
     KnowledgeSourceChanges,
@@ -32,6 +33,7 @@ from chatapp_db.schema import KnowledgeSource, KnowledgeSourceStatus
 
 __all__ = [
     "AsyncKnowledgeRepository",
+    "Brought",
     "Chunk",
     "KnowledgeOperations",
     "KnowledgeRepository",
@@ -48,13 +50,17 @@ _MESSAGE_LENGTH = _sources.c.error_message.info["max_length"]
 class SourceChunks:
     """The chunks of a source as one replacement left them, in their order.
 
-    A later replacement has a later ``replaced_at``: a vector store tells by it which vectors are older.
+    A later replacement has a higher ``revision``: a vector store tells by it which vectors are older. Where
+    vectors were brought for a set, ``leased_set_id`` and ``token`` name the lease to store them by.
     """
 
     source_id: UUID
     agent_id: UUID | None
     replaced_at: datetime
+    revision: int
     chunks: list[KnowledgeChunkRow]
+    leased_set_id: UUID | None = None
+    token: UUID | None = None
 
 
 class KnowledgeOperations(TenantOperations[KnowledgeSourceRow]):
@@ -140,23 +146,39 @@ class KnowledgeOperations(TenantOperations[KnowledgeSourceRow]):
         await self._delete(id)
 
     @operation
-    async def replace_chunks(self, source_id: UUID, chunks: Sequence[Chunk]) -> SourceChunks:
+    async def replace_chunks(
+        self, source_id: UUID, chunks: Sequence[Chunk], *, brought: Brought | None = None
+    ) -> SourceChunks:
         """Make these the chunks of a source, all at once, and the source ready.
 
         A place in the source keeps its chunk and the chunk its id; where the content, too, is the same, the
-        row stays untouched, so that its vector need not be written again.
+        row stays untouched, so that its vector need not be written again. What has changed is queued for
+        every embedding set, with the vectors that are brought for one of them.
 
         Raises NotFound, InvalidValue, SerializationFailure where other calls keep replacing them meanwhile.
         """
-        parameters = incoming(self._company_id, as_chunks(chunks))
+        parameters = incoming(self._company_id, as_chunks(chunks), brought)
         parameters["source_id"] = as_id("source_id", source_id)
         for _ in range(_ATTEMPTS):
             found = await self._fetch(replace(), **parameters)
             if found:
-                agent_id, replaced_at, _first = found[0]
-                return SourceChunks(source_id, agent_id, replaced_at, [row for _, _, row in found if row])
+                return _as_left(source_id, found, brought)
             await self._one(self.entity.get(), id=source_id)
         raise SerializationFailure("other calls keep replacing the chunks of this source")
+
+    @operation
+    async def vectors_stored(self, replaced: SourceChunks) -> None:
+        """End the lease of brought vectors that are stored now; what has changed since waits for a worker."""
+        ids = [chunk.id for chunk in replaced.chunks]
+        await self._fetch(
+            settle(across_companies=False),
+            company_ids=[self._company_id for _ in ids],
+            subject_ids=ids,
+            embedding_set_ids=[replaced.leased_set_id for _ in ids],
+            revisions=[replaced.revision for _ in ids],
+            storeds=[True for _ in ids],
+            token=replaced.token,
+        )
 
 
 class KnowledgeRepository(KnowledgeOperations, BlockingRepository):
@@ -165,6 +187,19 @@ class KnowledgeRepository(KnowledgeOperations, BlockingRepository):
 
 class AsyncKnowledgeRepository(KnowledgeOperations, AsyncioRepository):
     """A company's knowledge sources, awaited."""
+
+
+def _as_left(source_id: UUID, found: Sequence[Replacement], brought: Brought | None) -> SourceChunks:
+    first = found[0]
+    return SourceChunks(
+        source_id,
+        first.agent_id,
+        first.replaced_at,
+        first.revision,
+        [each.chunk for each in found if each.chunk],
+        first.leased_set_id,
+        brought.token if brought else None,
+    )
 
 
 _REGISTERED = tuple(KnowledgeSourceValues.__annotations__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
@@ -18,12 +19,14 @@ from chatapp_db.execution.statement import COMPANY, Statement, constant
 from chatapp_db.identity import point_id
 from chatapp_db.repositories.base import owned, table_of
 from chatapp_db.repositories.border import as_list, checked
+from chatapp_db.repositories.outbox import Brought, queued
 from chatapp_db.rows import KnowledgeChunkRow
 from chatapp_db.schema import KnowledgeChunk, KnowledgeSource, KnowledgeSourceStatus
+from chatapp_db.schema.embeddings import VECTOR_REVISION
 from chatapp_db.schema.payloads import ChunkMetadata
 from chatapp_db.schema.types import Integer, Json, Text, closed
 
-__all__ = ["Chunk", "as_chunks", "incoming", "replace"]
+__all__ = ["Chunk", "Replacement", "as_chunks", "incoming", "replace"]
 
 _sources = table_of(KnowledgeSource)
 _chunks = table_of(KnowledgeChunk)
@@ -57,7 +60,9 @@ _PASSAGE = ("content", "content_hash", "metadata", "token_count")
 _INCOMING = ("id", "qdrant_id", *_PASSAGE)
 
 
-def incoming(company_id: UUID | None, passages: Sequence[Chunk]) -> dict[str, Any]:
+def incoming(
+    company_id: UUID | None, passages: Sequence[Chunk], brought: Brought | None = None
+) -> dict[str, Any]:
     """Spread the passages over one array for each column."""
     ids = [uuid7() for _ in passages]
     return {
@@ -68,19 +73,36 @@ def incoming(company_id: UUID | None, passages: Sequence[Chunk]) -> dict[str, An
         "new_metadata": [passage.get("metadata", {}) for passage in passages],
         "new_token_count": [passage.get("token_count", 0) for passage in passages],
         "new_count": len(passages),
+        "embeddings": b"".join(brought.vectors) if brought else None,
+        "vector_bytes": len(brought.vectors[0]) if brought and brought.vectors else 0,
+        "collection": brought.collection if brought else None,
+        "token": brought.token if brought else None,
     }
 
 
+@dataclass(slots=True)
+class Replacement:
+    """What a replacement did to its source, and one of its chunks; without chunks, that is one row too."""
+
+    agent_id: UUID | None
+    replaced_at: datetime
+    revision: int
+    leased_set_id: UUID | None
+    chunk: KnowledgeChunkRow | None
+
+
 def _placed(
-    agent_id: UUID | None, replaced_at: datetime, *columns: Any
-) -> tuple[UUID | None, datetime, KnowledgeChunkRow | None]:
-    """Build a chunk, or none: a source without chunks is one row all the same."""
-    return agent_id, replaced_at, KnowledgeChunkRow(*columns) if columns[0] is not None else None
+    agent_id: UUID | None, replaced_at: datetime, revision: int, leased_set_id: UUID | None, *columns: Any
+) -> Replacement:
+    chunk = KnowledgeChunkRow(*columns) if columns[0] is not None else None
+    return Replacement(agent_id, replaced_at, revision, leased_set_id, chunk)
 
 
 @cache
-def replace() -> Statement[tuple[UUID | None, datetime, KnowledgeChunkRow | None]]:
+def replace() -> Statement[Replacement]:
     """Hold the source, then drop what is beyond the new end, insert or update the rest, read it all.
+
+    What has changed is queued for the vector stores; what is dropped, the trigger queues.
 
     What another call did to the source after this statement's snapshot was taken would be half seen; then
     the source is not held, nothing is written and no row comes back.
@@ -99,14 +121,28 @@ def replace() -> Statement[tuple[UUID | None, datetime, KnowledgeChunkRow | None
         c.chunk_index < count,
         c.chunk_index.not_in(sa.select(changed.c.chunk_index)),
     )
+    previous = sa.select(c.id, c.content_hash, c.metadata).where(owned(_chunks), c.source_id == _SOURCE_ID)
+    waiting = queued(changed, previous.cte("previous"), held)
     now = sa.select(changed).union_all(kept).subquery("now")
     query = (
-        sa.select(held.c.agent_id, held.c.updated_at.label("replaced_at"), *now.c)
+        sa.select(
+            held.c.agent_id,
+            held.c.updated_at.label("replaced_at"),
+            held.c.revision,
+            _leased(waiting).label("leased_set_id"),
+            *now.c,
+        )
         .outerjoin_from(held, now, sa.true())
         .order_by(now.c.chunk_index)
         .add_cte(surplus.returning(c.id).cte("surplus"))
     )
     return Statement(query, _placed)
+
+
+def _leased(waiting: Any) -> Any:
+    is_ours = waiting.c.lease_token == sa.bindparam("token", type_=sa.Uuid())
+    one = sa.select(waiting.c.embedding_set_id).where(is_ours).limit(constant(1, sa.Integer()))
+    return one.scalar_subquery()
 
 
 def _held() -> Any:
@@ -116,7 +152,8 @@ def _held() -> Any:
     hold: Any = sa.update(_sources).where(is_source, s.updated_at == before.c.seen_at)
     ready = constant(KnowledgeSourceStatus.READY, s.status.type)
     moved = hold.values(status=ready, error_message=sa.null(), updated_at=sa.func.now())
-    return moved.returning(s.id, s.agent_id, s.updated_at).cte("held")
+    revision = VECTOR_REVISION.next_value().label("revision")
+    return moved.returning(s.id, s.agent_id, s.updated_at, revision).cte("held")
 
 
 def _changed(held: Any) -> Any:

@@ -66,8 +66,10 @@ _HOMES = {
     "execution.scope": ("Access",),
     "knowledge": (
         "AsyncEmbedder",
+        "AsyncEmbeddings",
         "AsyncKnowledgeIndex",
         "Embedder",
+        "Embeddings",
         "KnowledgeIndex",
         "ScoredChunk",
         "SearchResult",

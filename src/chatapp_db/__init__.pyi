@@ -56,8 +56,10 @@ from chatapp_db.execution.scope import (
 )
 from chatapp_db.knowledge import (
     AsyncEmbedder as AsyncEmbedder,
+    AsyncEmbeddings as AsyncEmbeddings,
     AsyncKnowledgeIndex as AsyncKnowledgeIndex,
     Embedder as Embedder,
+    Embeddings as Embeddings,
     KnowledgeIndex as KnowledgeIndex,
     ScoredChunk as ScoredChunk,
     SearchResult as SearchResult,

@@ -157,7 +157,9 @@ async def test_an_outage_while_deleting_is_healed_by_deleting_again(db, index):
     index.fail_next("delete")
     with pytest.raises(VectorStoreUnavailable):
         await index.of.delete_source(company_id, source_id)
-    await index.of.delete_source(company_id, source_id)
+    assert await index.found(company_id, EAST) == []
+    with pytest.raises(NotFound):
+        await index.of.delete_source(company_id, source_id)
     assert await index.store.count(company_id) == 0
     assert await db.company(company_id).knowledge_chunks.count() == 0
 

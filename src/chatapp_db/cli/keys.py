@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from chatapp_db.cli.options import AsJson, PlatformRole, Schema, Url
 from chatapp_db.cli.outcome import REFUSED
+from chatapp_db.cli.progress import progress
 
 if TYPE_CHECKING:
     from chatapp_db.repositories.rotation import KeyRotation
@@ -68,29 +65,12 @@ def rotate(
     ring = KeyRing.parse(keys)
     with (
         Database(url, schema=schema, platform_role=platform_role or None, keys=ring) as db,
-        _progress(Console(stderr=True)) as tell,
+        progress("sealing anew", "secrets") as move,
     ):
-        rotation = db.rotate_keys(tell=tell)
+        rotation = db.rotate_keys(tell=lambda so_far: move(so_far.found, so_far.resealed + so_far.unopened))
     typer.echo(json.dumps(asdict(rotation), default=str) if as_json else _summary(rotation))
     if not rotation.is_complete:
         raise typer.Exit(REFUSED)
-
-
-@contextmanager
-def _progress(console: Console) -> Generator[Callable[[KeyRotation], None]]:
-    """Show a bar in a terminal while the block runs, and nothing in a log; give what moves it."""
-    columns = (
-        TextColumn("sealing anew"),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        TextColumn("secrets"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_interactive) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda rotation: bar.update(
-            task, total=rotation.found, completed=rotation.resealed + rotation.unopened
-        )
 
 
 def _summary(rotation: KeyRotation) -> str:

@@ -19,7 +19,7 @@ from chatapp_db.database import DatabaseSettings
 from chatapp_db.execution.operation import operation
 from chatapp_db.repositories.base import Entity
 from chatapp_db.schema import enums, payloads
-from chatapp_db.scopes import Platform
+from chatapp_db.scopes import PlatformScope, _repository
 
 __all__ = [
     "Offer",
@@ -61,12 +61,13 @@ class Offer:
 def offers() -> tuple[Offer, ...]:
     """Find the repositories in the scopes of a database, which connects to nothing before the first call."""
     company = Database("postgresql://").company(UUID(int=0))
-    platform = Platform(company.carrier, None)
+    platform = PlatformScope(company.carrier, None)
     return tuple(
         Offer(scope, name, type(getattr(opened, name)))
         for scope, opened in (("company", company), ("platform", platform))
-        for name in vars(type(opened))
-        if not name.startswith("_")
+        for kind in type(opened).__mro__
+        for name, member in vars(kind).items()
+        if isinstance(member, _repository)
     )
 
 

@@ -135,7 +135,7 @@ FROM = {
         "UPDATE chatapp_conversations c SET assigned_user_id = (SELECT id FROM chatapp_users u"
         " WHERE u.company_id = c.company_id ORDER BY created_at DESC LIMIT 1)"
     ),
-    "webhook_deliveries.enqueue": "DELETE FROM chatapp_webhook_deliveries",
+    "webhook_deliveries.enqueue": "UPDATE chatapp_webhooks SET events = '{said by us}'",
     "webhooks.enable": "UPDATE chatapp_webhooks SET is_active = false",
 }
 """The rows that a method goes on from, so that it has something to change."""
@@ -231,6 +231,8 @@ READS = {
     "active", "by_email", "by_slug", "count", "effective_limits", "find", "for_resource", "get", "list",
     "page", "usage",
 }  # fmt: skip
+# Repositories whose tables have no trigger that could tell: vectors, and what is still to be told of them.
+WITHOUT_TRIGGERS = {"embedding_sets", "knowledge_chunks", "vector_outbox"}
 BEFORE_PLATFORM = """
 INSERT INTO chatapp_companies (id, name, slug, subscription_plan_id, trial_ends_at)
 SELECT '{empty}', 'Empty', 'empty', subscription_plan_id, {trial} FROM chatapp_companies LIMIT 1;
@@ -255,10 +257,18 @@ async def test_a_method_of_the_platform_leaves_exactly_its_lines(world, server, 
 
 def test_every_method_of_the_platform_is_classified():
     offered = [method for name, kind in repositories(Platform).items() for method in methods(name, kind)]
-    writing = {str(method) for method in offered if method.name not in READS}
+    writing = {
+        str(method)
+        for method in offered
+        if method.name not in READS and method.repository not in WITHOUT_TRIGGERS
+    }
     nothing = Population("nobody", rows={"chatapp_users": [{"id": EMPTY}]})
     shared = Population("shared", rows={f"chatapp_{kind}": [{"slug": ""}] * 2 for kind in SHARED})
     assert writing == of_platform(nothing, shared).keys()
+
+
+def test_a_repository_without_triggers_has_none():
+    assert {f"chatapp_{name}" for name in WITHOUT_TRIGGERS} & AUDITED.keys() == set()
 
 
 def test_only_verbs_that_exist_are_classified():

@@ -73,6 +73,16 @@ async def test_the_host_s_settings_are_as_they_were(session, customers):
     assert (await state(session))[2] == "none"
 
 
+async def test_a_call_inside_a_scope_leaves_the_host_s_settings_to_the_scope(session, customers, companies):
+    await session.execute(sa.text("SET LOCAL ROLE chatapp_platform"))
+    before = await state(session)
+    async with tenant_scope_of(session, companies.left):
+        within = await state(session)
+        await customers.count()
+        assert await state(session) == within
+    assert await state(session) == before
+
+
 async def test_the_host_s_next_transaction_starts_clean(session, customers):
     before = await state(session)
     await session.commit()

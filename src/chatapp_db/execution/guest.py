@@ -57,8 +57,9 @@ class Guest:
         line = await self._board()
         prologue = line.prologue()
         try:
-            entering = [*line.beginning(), *prologue.enter(self._company_id, actor=self._acting), *before]
-            records = await line.ask(question, entering, prologue.leave(actor=self._acting))
+            keeping = prologue.enter(self._company_id, by="call", actor=self._acting)
+            entering = [*line.beginning(), *keeping, *before]
+            records = await line.ask(question, entering, prologue.leave(by="call", actor=self._acting))
         except psycopg.Error as error:
             raise translate(error) from error
         return statement.rows(records)
@@ -67,7 +68,7 @@ class Guest:
         """Set the company for the host's own statements, until ``leave``."""
         _refuse_other_company(self._session, None)
         line = await self._board()
-        entering = line.prologue().enter(self._company_id, actor=self._acting)
+        entering = line.prologue().enter(self._company_id, by="scope", actor=self._acting)
         await self._tell(line, [*line.beginning(), *entering])
         self._session.info[_OPEN_SCOPE] = self._company_id
 
@@ -76,7 +77,7 @@ class Guest:
         self._session.info.pop(_OPEN_SCOPE, None)
         if error is None:
             line = await self._board()
-            await self._tell(line, line.prologue().leave(actor=self._acting))
+            await self._tell(line, line.prologue().leave(by="scope", actor=self._acting))
 
     async def _board(self) -> Line:
         pooled = await self._wire.borrow(self._session)

@@ -30,6 +30,8 @@ SCOPED = "chatapp.company_id"
 ACTOR = "chatapp.actor"
 """The setting that the audit trail reads from who acts; nobody is bound where it is empty."""
 
+Keeper = Literal["call", "scope"]
+"""Who keeps a host's settings: a call inside a scope keeps the scope's, and the scope the host's own."""
 
 Settings: TypeAlias = tuple[tuple[str, str], ...]
 """Settings of the server, and their values."""
@@ -110,16 +112,16 @@ class Prologue:
         """Open a transaction that goes on, as one message; a rendered UUID needs no quoting."""
         return "; ".join(self._texts(company_id, actor))
 
-    def enter(self, company_id: UUID, *, actor: str | None = None) -> list[Message]:
+    def enter(self, company_id: UUID, *, by: Keeper, actor: str | None = None) -> list[Message]:
         """Keep what a host's transaction has set, then set ours."""
         names = self._kept_names(actor)
-        keep = (_set(_kept(name), f"coalesce(current_setting('{name}', true), '')") for name in names)
+        keep = (_set(_kept(name, by), f"coalesce(current_setting('{name}', true), '')") for name in names)
         return [(f"SELECT {', '.join(keep)}", ()), self._set_all(company_id, (), actor)]
 
-    def leave(self, *, actor: str | None = None) -> list[Message]:
+    def leave(self, *, by: Keeper, actor: str | None = None) -> list[Message]:
         """Put a host's transaction back as ``enter`` found it; its own role first, so that it may."""
         names = reversed(self._kept_names(actor))
-        back = (_set(name, f"current_setting('{_kept(name)}')") for name in names)
+        back = (_set(name, f"current_setting('{_kept(name, by)}')") for name in names)
         return [(f"SELECT {', '.join(back)}", ())]
 
     def _kept_names(self, actor: str | None) -> list[str]:
@@ -154,5 +156,5 @@ def _value(name: str, settings: dict[str, str]) -> str:
     return settings[name] if name == "search_path" else sql.Literal(settings[name]).as_string()
 
 
-def _kept(name: str) -> str:
-    return f"chatapp.kept_{name.replace('.', '_')}"
+def _kept(name: str, by: Keeper) -> str:
+    return f"chatapp.kept_by_{by}_{name.replace('.', '_')}"

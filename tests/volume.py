@@ -278,7 +278,9 @@ INSERT INTO chatapp_widget_settings (id, company_id, agent_id, public_key)
 SELECT id, id, pg_temp.id_of(<of_agent>, rank, 1, agents), md5('key' || rank) FROM sizes;
 INSERT INTO chatapp_audit_logs (id, company_id, user_id, action, resource_type, resource_id, created_at)
 SELECT pg_temp.id(<of_other>, started_at, place), company_id,
-       pg_temp.id_of(<of_user>, rank, n % users, users), 'conversation.assign', 'conversation', id, started_at
+       pg_temp.id_of(<of_user>, rank, n % users, users),
+       CASE n % 100 WHEN 0 THEN 'agent.updated' ELSE 'conversation.assigned' END,
+       CASE n % 100 WHEN 0 THEN 'agent' ELSE 'conversation' END, id, started_at
   FROM threads WHERE n % 2 = 0;
 INSERT INTO chatapp_conversation_analytics (id, company_id, conversation_id, agent_id, resolution_type,
        messages_count, satisfaction_score, created_at)

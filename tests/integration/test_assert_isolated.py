@@ -60,7 +60,7 @@ def test_a_count_over_companies_is_a_leak(careless, chatapp_twins):
 
 
 def test_a_change_of_another_company_is_a_leak(careless, chatapp_twins):
-    with pytest.raises(Leak, match=r"changed another company's rows in chatapp_agents$"):
+    with pytest.raises(Leak, match=r"changed another company's rows in chatapp_agents, chatapp_audit_logs$"):
         assert_isolated(
             lambda us: careless("UPDATE chatapp_agents SET name = 'x' RETURNING 1"), chatapp_twins
         )

@@ -40,10 +40,11 @@ def test_every_table_has_a_factory():
 @pytest.mark.parametrize("table", sorted(metadata.tables))
 def test_fifty_varied_rows_of_a_table_are_stored(chatapp_rows, table):
     factory_of(MODELS[table], varied=True).seed_random(50)
-    for _ in range(MANY):
-        chatapp_rows.add(MODELS[table], varied=True)
+    # Not by counting them all: of the audit trail a trigger adds lines of its own.
+    ids = [chatapp_rows.add(MODELS[table], varied=True).id for _ in range(MANY)]
+    of_these = metadata.tables[table].c.id == sa.any_(sa.literal(ids, sa.ARRAY(sa.Uuid())))
     with chatapp_rows.engine.connect() as connection:
-        stored = connection.scalar(sa.select(sa.func.count()).select_from(metadata.tables[table]))
+        stored = connection.scalar(sa.select(sa.func.count()).where(of_these))
     assert stored == MANY
 
 

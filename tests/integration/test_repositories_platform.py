@@ -12,7 +12,7 @@ from chatapp_db.errors import Conflict, InvalidCursor, InvalidReference, Invalid
 from chatapp_db.repositories.subscriptions import CompanyUsage
 from chatapp_db.schema import BillingCycle, IntegrationStatus, PlanType, SubscriptionStatus
 from chatapp_db.schema.payloads import PlanLimits
-from chatapp_db.scopes import AsyncCompanyScope, AsyncPlatform, CompanyScope, Platform
+from chatapp_db.scopes import AsyncCompanyScope, AsyncPlatformScope, CompanyScope, PlatformScope
 from tests.rows import PLAN, new_agent, new_company, new_conversation, new_plan, new_user
 
 
@@ -104,6 +104,11 @@ async def test_the_platform_changes_and_deletes_a_company(db):
     async with db.platform("a mistake") as platform:
         changed = await platform.companies.update(empty, name="Mistake", domain="example.com")
         assert (changed.name, changed.domain) == ("Mistake", "example.com")
+        with pytest.raises(Conflict, match="still referred to"):
+            async with platform.savepoint():  # by the line of the trail that tells of the change
+                await platform.companies.delete(empty)
+    empty = await new_company(db)
+    async with db.platform("a mistake") as platform:
         await platform.companies.delete(empty)
         assert await platform.companies.find(empty) is None
         with pytest.raises(NotFound):
@@ -434,7 +439,7 @@ def test_a_company_has_no_verb_that_changes_an_offer():
 
 
 def test_the_platform_and_a_company_share_no_repository():
-    for company, platform in ((CompanyScope, Platform), (AsyncCompanyScope, AsyncPlatform)):
+    for company, platform in ((CompanyScope, PlatformScope), (AsyncCompanyScope, AsyncPlatformScope)):
         kinds = [
             {member._load() for member in vars(scope).values() if hasattr(member, "_load")}
             for scope in (company, platform)

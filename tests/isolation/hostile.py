@@ -14,6 +14,8 @@ from uuid import UUID, uuid4
 
 import typing_extensions
 
+from chatapp_db.repositories.knowledge import Brought, SourceChunks
+from chatapp_db.repositories.vector_outbox import Done, PutBack
 from chatapp_db.schema import Agent
 from tests.isolation.arguments import KEYS, Slot, alternatives, choices, slot_of, value_in, value_of_nobody
 from tests.isolation.methods import Method, Parameter, keys
@@ -147,6 +149,11 @@ _BY_TYPE: dict[type, Sequence[Any]] = {
         SECRET,
         COLUMN,
     ),
+    Brought: (SECRET, 7, [SECRET], {"collection": SECRET}, COLUMN),
+    SourceChunks: (SECRET, 7, [SECRET], {"chunks": []}, COLUMN),
+    Done: (SECRET, 7, None, {"stored": True}, COLUMN),
+    PutBack: (SECRET, 7, None, {"dead": True}, COLUMN),
+    tuple: (SECRET, (), (SECRET, SECRET), (uuid4(),), (uuid4(), SECRET), 7, COLUMN),
     bytes: (SECRET, 7, True, [SECRET], bytearray(SECRET.encode()), COLUMN),
     dt.timedelta: (dt.timedelta(-1), dt.timedelta.max, 7, 1.5, SECRET, COLUMN),
     dt.date: (NOON, NOON.replace(tzinfo=None), "2026-01-01", 0, SECRET, COLUMN),
@@ -201,10 +208,10 @@ def _of_kind(kind: Any, good: Any) -> Iterator[Any]:
         yield from _of_payload(kind)
     elif get_origin(kind) in {list, Sequence}:
         yield from _of_list(*get_args(kind), good)
-    elif issubclass(kind, enum.Enum):
+    elif isinstance(kind, type) and issubclass(kind, enum.Enum):
         yield from _BY_TYPE[enum.Enum]
     else:
-        yield from _BY_TYPE[kind]
+        yield from _BY_TYPE[get_origin(kind) or kind]
 
 
 def _is_payload(kind: Any) -> bool:

@@ -17,7 +17,7 @@ from chatapp_db.encryption import KeyRing, Place
 from chatapp_db.encryption.signing_secrets import SigningSecrets
 from chatapp_db.encryption.tokens import CompanyToken, digest
 from chatapp_db.execution.scope import PURGE
-from chatapp_db.schema import UserRole, metadata
+from chatapp_db.schema import EmbeddingSetStatus, UserRole, metadata
 from chatapp_db.schema.security import PLATFORM_ROLE
 
 ROWS = 3
@@ -185,6 +185,10 @@ def _first(kind: type[enum.Enum] | None) -> enum.Enum:
 RESOURCE = ("said by us", uuid4())
 
 _BY_COLUMN = {
+    "chatapp_embedding_sets.name": lambda mark, place: "said by us",
+    "chatapp_embedding_sets.status": lambda mark, place: (
+        EmbeddingSetStatus.BUILDING if place else EmbeddingSetStatus.ACTIVE
+    ),
     # Of the deliveries one is settled, the others are under way.
     "chatapp_webhook_deliveries.delivered_at": lambda mark, place: NOON if place == 1 else None,
     "chatapp_webhook_deliveries.next_attempt_at": lambda mark, place: None if place == 1 else NOON,

@@ -63,6 +63,7 @@ _NEWEST = {
     "conversations": "pk_chatapp_conversations",
     "customers": "pk_chatapp_customers",
     "daily_analytics": "pk_chatapp_daily_analytics",
+    "embedding_sets": "pk_chatapp_embedding_sets",
     "integrations": "pk_chatapp_integrations",
     "knowledge": "pk_chatapp_knowledge_sources",
     "knowledge_chunks": "pk_chatapp_knowledge_chunks",
@@ -134,13 +135,11 @@ LISTS = [
         lambda _: {"since": _days_ago(60), "until": _days_ago(30)},
         "a time",
     ),
-    Asked(
-        "audit.list", "ix_chatapp_audit_logs_action", lambda _: {"action": "conversation.assign"}, "an action"
-    ),
+    Asked("audit.list", "ix_chatapp_audit_logs_action", lambda _: {"action": "agent.updated"}, "an action"),
     Asked(
         "audit.list",
         "ix_chatapp_audit_logs_resource_type",
-        lambda _: {"resource_type": "conversation"},
+        lambda _: {"resource_type": "agent"},
         "a kind of row",
     ),
     Asked("audit.list", "ix_chatapp_audit_logs_user", _some({"user_id": "user_id"}), "a person"),
@@ -282,6 +281,7 @@ LISTS = [
         Asked("messages.search", "pk_chatapp_messages", _some({"query": words}), words)
         for words in ("parcel", "nowhere to be found")
     ),
+    Asked("embedding_sets.live", "pk_chatapp_embedding_sets"),
     Asked("packages.active", "pk_chatapp_agent_packages"),
     Asked("plans.active", "pk_chatapp_subscription_plans"),
     Asked("usage.history", "uq_chatapp_usage_counters_metric_period", lambda _: {"metric": "metric-1"}),

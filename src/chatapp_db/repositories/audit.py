@@ -230,6 +230,10 @@ def _whose(named: Mapping[str, UUID | None]) -> _Whose:
     return _Whose.OF_NONE if named["of_company"] is None else _Whose.OF_COMPANY
 
 
+# How much a filter leaves is another for each value: a plan for any of them read a month to give a page.
+_EACH_TIME = {"plan_cache_mode": "force_custom_plan"}
+
+
 @lru_cache(maxsize=256)
 def _listed(rows: int, *, follows: bool, names: frozenset[str], whose: _Whose) -> Statement[AuditLogRow]:
     c = _trail.c
@@ -242,7 +246,8 @@ def _listed(rows: int, *, follows: bool, names: frozenset[str], whose: _Whose) -
     ]
     query = sa.select(*c).where(_is_of(whose), *conditions)
     in_order = newest_first(_trail, query, rows, follows=follows, by=_NEWEST_BY)
-    return Statement(in_order, AuditLogRow, across_companies=whose is not _Whose.OWN)
+    across = whose is not _Whose.OWN
+    return Statement(in_order, AuditLogRow, across_companies=across, settings=_EACH_TIME if names else None)
 
 
 def _is_of(whose: _Whose) -> sa.ColumnElement[bool]:

@@ -86,6 +86,18 @@ def as_ids(field: str, values: Sequence[UUID]) -> list[UUID]:
     return list(dict.fromkeys(as_id(field, value) for value in as_list(field, values)))
 
 
+def as_record(field: str, kind: type[V], value: V) -> V:
+    """Take what another method gave; nothing else has its form."""
+    if not isinstance(value, kind):
+        raise InvalidValue(field, f"not a {kind.__name__}")
+    return value
+
+
+def as_records(field: str, kind: type[V], values: Sequence[V]) -> list[V]:
+    """Take a list of what another method gave."""
+    return [as_record(field, kind, value) for value in as_list(field, values)]
+
+
 def as_member(field: str, kind: type[E], value: E | str) -> E:
     """Take a member of an enum, or its label."""
     try:

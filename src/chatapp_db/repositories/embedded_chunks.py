@@ -10,9 +10,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from chatapp_db.errors import InvalidValue
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement, constant, scalar
 from chatapp_db.repositories.base import Entity, table_of
+from chatapp_db.repositories.border import as_id, as_ids, as_list, as_positive
 from chatapp_db.repositories.operations import (
     AsyncioPlatformRepository,
     BlockingPlatformRepository,
@@ -72,17 +74,26 @@ class PlatformChunkOperations(Operations[KnowledgeChunkRow]):
 
     @operation
     async def settled(
-        self, embedding_set_id: UUID, company_id: UUID, after: UUID, limit: int
+        self, embedding_set_id: UUID, company_id: UUID, after: UUID, most: int
     ) -> list[EmbeddedChunk]:
         """Read a page of a company's chunks, by id, without content, of which no change waits for a set."""
         return await self._fetch(
-            _settled(), set_id=embedding_set_id, company_id=company_id, after=after, limit=limit
+            _settled(),
+            set_id=as_id("embedding_set_id", embedding_set_id),
+            company_id=as_id("company_id", company_id),
+            after=as_id("after", after),
+            limit=as_positive("most", most, "not a number from 1 on"),
         )
 
     @operation
     async def known(self, embedding_set_id: UUID, company_id: UUID, ids: Sequence[UUID]) -> list[UUID]:
         """Say of which of these chunks a store may know: they exist, or a change of them waits for a set."""
-        return await self._fetch(_known(), set_id=embedding_set_id, company_id=company_id, ids=list(ids))
+        return await self._fetch(
+            _known(),
+            set_id=as_id("embedding_set_id", embedding_set_id),
+            company_id=as_id("company_id", company_id),
+            ids=as_ids("ids", ids),
+        )
 
 
 class PlatformChunkRepository(PlatformChunkOperations, BlockingPlatformRepository):
@@ -108,7 +119,16 @@ _COMPANY = sa.bindparam("company_id", type_=sa.Uuid())
 
 
 def _named(keys: Sequence[tuple[UUID, UUID]]) -> dict[str, list[UUID]]:
-    return {"company_ids": [company for company, _ in keys], "ids": [id for _, id in keys]}
+    pairs = [_as_pair(key) for key in as_list("keys", keys)]
+    return {"company_ids": [company for company, _ in pairs], "ids": [id for _, id in pairs]}
+
+
+def _as_pair(key: tuple[UUID, UUID]) -> tuple[UUID, UUID]:
+    match key:
+        case (UUID() as company, UUID() as id):
+            return company, id
+        case _:
+            raise InvalidValue("keys", "not pairs of a company's id and another")
 
 
 def _wanted() -> Any:

@@ -13,7 +13,7 @@ from chatapp_db.errors import Conflict, NotFound
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement, constant, scalar, written
 from chatapp_db.repositories.base import Entity, is_one_of, table_of
-from chatapp_db.repositories.border import as_id, as_positive, as_text
+from chatapp_db.repositories.border import as_id, as_member, as_positive, as_text
 from chatapp_db.repositories.operations import (
     AsyncioPlatformRepository,
     AsyncioRepository,
@@ -94,8 +94,8 @@ class PlatformEmbeddingSetOperations(EmbeddingSetOperations):
             _add(),
             new_id=uuid7(),
             new_dimensions=as_positive("dimensions", dimensions, "not a number of dimensions"),
-            new_distance=distance,
-            new_status=status,
+            new_distance=as_member("distance", VectorDistance, distance),
+            new_status=as_member("status", EmbeddingSetStatus, status),
             **{f"new_{field}": text for field, text in values.items()},
         )
 

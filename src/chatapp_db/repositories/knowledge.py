@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -18,7 +18,7 @@ from chatapp_db.errors import SerializationFailure
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import COMPANY, Statement, constant, written
 from chatapp_db.repositories.base import Entity, is_one_of, newest_first, owned, table_of
-from chatapp_db.repositories.border import as_id, as_text, checked
+from chatapp_db.repositories.border import as_id, as_record, as_text, checked
 from chatapp_db.repositories.operations import AsyncioRepository, BlockingRepository, TenantOperations
 from chatapp_db.repositories.outbox import Brought, settle
 from chatapp_db.repositories.paging import Page, as_limit
@@ -57,7 +57,7 @@ class SourceChunks:
     source_id: UUID
     agent_id: UUID | None
     replaced_at: datetime
-    revision: int
+    revision: int = field(repr=False)
     chunks: list[KnowledgeChunkRow]
     leased_set_id: UUID | None = None
     token: UUID | None = None
@@ -157,6 +157,8 @@ class KnowledgeOperations(TenantOperations[KnowledgeSourceRow]):
 
         Raises NotFound, InvalidValue, SerializationFailure where other calls keep replacing them meanwhile.
         """
+        if brought is not None:
+            as_record("brought", Brought, brought)
         parameters = incoming(self._company_id, as_chunks(chunks), brought)
         parameters["source_id"] = as_id("source_id", source_id)
         for _ in range(_ATTEMPTS):
@@ -169,7 +171,7 @@ class KnowledgeOperations(TenantOperations[KnowledgeSourceRow]):
     @operation
     async def vectors_stored(self, replaced: SourceChunks) -> None:
         """End the lease of brought vectors that are stored now; what has changed since waits for a worker."""
-        ids = [chunk.id for chunk in replaced.chunks]
+        ids = [chunk.id for chunk in as_record("replaced", SourceChunks, replaced).chunks]
         await self._fetch(
             settle(across_companies=False),
             company_ids=[self._company_id for _ in ids],

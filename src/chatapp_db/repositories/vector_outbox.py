@@ -11,11 +11,20 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from chatapp_db.errors import InvalidValue
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement, constant, scalar
 from chatapp_db.repositories.backlog import Backlog, of_each_set
 from chatapp_db.repositories.base import Entity, table_of
-from chatapp_db.repositories.border import as_id
+from chatapp_db.repositories.border import (
+    as_id,
+    as_ids,
+    as_list,
+    as_member,
+    as_positive,
+    as_records,
+    as_text,
+)
 from chatapp_db.repositories.operations import (
     AsyncioPlatformRepository,
     BlockingPlatformRepository,
@@ -37,6 +46,9 @@ __all__ = [
 
 _outbox = table_of(VectorOutbox)
 _sets = table_of(EmbeddingSet)
+_NAME_LENGTH = _sets.c.collection_name.info["max_length"]
+_MOST_COLLECTIONS = 1000
+_NO_NUMBER = "not a number from 1 on"
 
 
 @dataclass(slots=True)
@@ -79,37 +91,41 @@ class PlatformVectorOutboxOperations(Operations[VectorOutboxRow]):
     entity = Entity(VectorOutbox, VectorOutboxRow, "waiting change", across_companies=True)
 
     @operation
-    async def claim(self, collections: Sequence[str], token: UUID, limit: int) -> list[Claimed]:
+    async def claim(self, collections: Sequence[str], lease_token: UUID, most: int) -> list[Claimed]:
         """Lease the changes that have waited longest for these collections, past those that others have."""
-        return await self._fetch(
-            _claim(), collections=list(collections), new_lease_token=as_id("token", token), limit=limit
-        )
+        given = as_list("collections", collections)
+        if len(given) > _MOST_COLLECTIONS:
+            raise InvalidValue("collections", f"more than {_MOST_COLLECTIONS}")
+        names = [as_text("collections", name, _NAME_LENGTH) for name in given]
+        lease, limit = as_id("lease_token", lease_token), as_positive("most", most, _NO_NUMBER)
+        return await self._fetch(_claim(), collections=names, new_lease_token=lease, limit=limit)
 
     @operation
-    async def end(self, done: Sequence[Done], token: UUID) -> list[UUID]:
+    async def end(self, done: Sequence[Done], lease_token: UUID) -> list[UUID]:
         """End what reached the store; a change that was replaced by a newer one waits again.
 
         Names the subjects of the leases that have ended: what a writer is at this moment changing is not
         waited for.
         """
-        claimed = [each.claimed for each in done]
+        ended = as_records("done", Done, done)
         return await self._fetch(
             settle(across_companies=True),
-            **_keys(claimed),
-            storeds=[each.stored for each in done],
-            token=token,
+            **_keys([each.claimed for each in ended]),
+            storeds=[each.stored for each in ended],
+            token=as_id("lease_token", lease_token),
         )
 
     @operation
-    async def put_back(self, rows: Sequence[PutBack], token: UUID) -> list[UUID]:
+    async def put_back(self, rows: Sequence[PutBack], lease_token: UUID) -> list[UUID]:
         """End the leases of what did not, and name their subjects, as ``end`` does."""
+        waiting = as_records("rows", PutBack, rows)
         return await self._fetch(
             _put_back(),
-            **_keys([row.claimed for row in rows]),
-            secondss=[row.seconds for row in rows],
-            errors=[row.error for row in rows],
-            deads=[row.dead for row in rows],
-            token=token,
+            **_keys([row.claimed for row in waiting]),
+            secondss=[row.seconds for row in waiting],
+            errors=[row.error for row in waiting],
+            deads=[row.dead for row in waiting],
+            token=as_id("lease_token", lease_token),
         )
 
     @operation
@@ -128,10 +144,10 @@ class PlatformVectorOutboxOperations(Operations[VectorOutboxRow]):
     ) -> int:
         """Queue changes of a company for a set, and say how many; where one waits already, that is enough."""
         put = await self._fetch(
-            _put(change),
-            set_id=embedding_set_id,
-            company_id=company_id,
-            subject_ids=list(subject_ids),
+            _put(as_member("change", VectorChange, change)),
+            set_id=as_id("embedding_set_id", embedding_set_id),
+            company_id=as_id("company_id", company_id),
+            subject_ids=as_ids("subject_ids", subject_ids),
         )
         return len(put)
 
@@ -144,9 +160,10 @@ class PlatformVectorOutboxOperations(Operations[VectorOutboxRow]):
         await self._fetch(_purge_company(), company_id=as_id("company_id", company_id))
 
     @operation
-    async def forget_set(self, embedding_set_id: UUID, limit: int) -> int:
+    async def forget_set(self, embedding_set_id: UUID, most: int) -> int:
         """Drop changes that wait for a set that is dropped, and say how many."""
-        return len(await self._fetch(_forget_set(), set_id=embedding_set_id, limit=limit))
+        set_id, limit = as_id("embedding_set_id", embedding_set_id), as_positive("most", most, _NO_NUMBER)
+        return len(await self._fetch(_forget_set(), set_id=set_id, limit=limit))
 
 
 class PlatformVectorOutboxRepository(PlatformVectorOutboxOperations, BlockingPlatformRepository):

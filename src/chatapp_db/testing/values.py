@@ -103,6 +103,8 @@ def _is_unique(column: sa.Column[Any]) -> bool:
 _Row = Mapping[str, Any]
 
 _COMPUTED: Mapping[str, Mapping[str, Callable[[_Row], Any]]] = {
+    # Of its three times one is set: it is due.
+    "chatapp_webhook_deliveries": {"next_attempt_at": lambda _: dt.datetime.now(dt.UTC)},
     "chatapp_knowledge_chunks": {"qdrant_id": lambda row: point_id(row["company_id"], row["id"])},
     "chatapp_team_invitations": {
         "token_hash": lambda row: digest(CompanyToken("token").issue(row["company_id"]))

@@ -391,6 +391,16 @@ async def test_a_company_that_has_nothing_yet_can_be_deleted(db):
     assert (made.action, gone.action) == ("company.created", "company.deleted")
 
 
+async def test_what_outlives_a_company_tells_its_id_alone(db):
+    company_id = await new_company(db)
+    async with db.platform("a test") as platform:
+        await platform.companies.delete(company_id)
+        lines = (await platform.audit.for_resource(None, "company", company_id)).items
+    assert [(line.resource_id, line.old_values, line.new_values) for line in lines] == [
+        (company_id, None, None)
+    ] * 2
+
+
 async def test_a_company_whose_trail_tells_of_it_stays(db):
     company_id = await new_company(db)
     async with db.platform("a test") as platform:

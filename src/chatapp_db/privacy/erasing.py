@@ -17,17 +17,18 @@ import sqlalchemy as sa
 from chatapp_db.errors import Conflict, InvalidReference, NotFound, SerializationFailure
 from chatapp_db.execution.carriers import Carrier
 from chatapp_db.execution.exchange import Message
+from chatapp_db.execution.scope import PURGE
 from chatapp_db.execution.statement import Statement, constant, scalar
 from chatapp_db.privacy.lineage import belongs, of_a_company, offspring
 from chatapp_db.repositories.base import owned, table_of
 from chatapp_db.schema import Company, Customer, VectorOutbox
 
-__all__ = ["BATCH", "COMPANY", "CUSTOMER", "PURGE", "Erasure", "Tree", "Uprooting", "found"]
+__all__ = ["BATCH", "COMPANY", "CUSTOMER", "PURGING", "Erasure", "Tree", "Uprooting", "found"]
 
 BATCH: Final = 1000
 """Rows of one transaction."""
 
-PURGE: Message = ("SELECT set_config('chatapp.audit_purge', 'on', true)", ())
+PURGING: Message = (f"SELECT set_config('{PURGE}', 'on', true)", ())
 """What goes before a delete: audit rows may go then, and no other row leaves an entry there."""
 
 _PASSES: Final = 5
@@ -145,7 +146,7 @@ class Uprooting:
         while True:
             in_order = _is_in_order(self.tree, table)
             after = {"after": self._last.get(table, _NIL)} if in_order else {}
-            ids = await carrier.fetch(statement, {**self.parameters, **after}, before=[PURGE])
+            ids = await carrier.fetch(statement, {**self.parameters, **after}, before=[PURGING])
             if not ids:
                 return
             self._last[table] = max(ids)

@@ -15,7 +15,7 @@ from chatapp_db.errors import InvalidReference, SerializationFailure
 from chatapp_db.execution.carriers import Carrier
 from chatapp_db.execution.statement import Statement, constant, scalar
 from chatapp_db.privacy.ageing import AGEING, BATCH, FIRST, OF_NO_COMPANY, Aged, Ageing, count, remove
-from chatapp_db.privacy.erasing import PURGE
+from chatapp_db.privacy.erasing import PURGING
 from chatapp_db.repositories.base import table_of
 from chatapp_db.repositories.border import as_duration, as_moment
 from chatapp_db.schema import Company
@@ -141,7 +141,7 @@ async def _batch(carrier: Carrier, ageing: Ageing, parameters: dict[str, Any]) -
     """Remove the next batch; where somebody works on its rows, look at them again."""
     for attempt in range(_ATTEMPTS):
         try:
-            batches = await carrier.fetch(remove(ageing), parameters, before=[PURGE])
+            batches = await carrier.fetch(remove(ageing), parameters, before=[PURGING])
             return batches[0] if batches else None
         except (InvalidReference, SerializationFailure):
             if attempt == _ATTEMPTS - 1:

@@ -12,7 +12,7 @@ from chatapp_db.execution.carriers import SingleCalls, Transaction
 from chatapp_db.execution.entrance import Entrance
 from chatapp_db.execution.operation import Asyncio, operation
 from chatapp_db.privacy.anonymising import anonymise
-from chatapp_db.privacy.erasing import COMPANY, CUSTOMER, PURGE, Erasure, Uprooting, found
+from chatapp_db.privacy.erasing import COMPANY, CUSTOMER, PURGING, Erasure, Uprooting, found
 from chatapp_db.privacy.retaining import Retention, RetentionPolicy, Weeding, companies_after
 from chatapp_db.privacy.trail import Trail
 from chatapp_db.repositories.border import as_company_id, as_id
@@ -116,7 +116,7 @@ class PrivacyOperations:
         company, user = as_company_id(company_id), as_id("user_id", user_id)
         transaction = self._transaction()
         async with AsyncOpenScope(transaction, transaction) as carrier:
-            people = await carrier.fetch(anonymise(), {"company_id": company, "id": user}, before=[PURGE])
+            people = await carrier.fetch(anonymise(), {"company_id": company, "id": user}, before=[PURGING])
             if not people:
                 raise NotFound("user")
             await Trail("user", user, company, staff_id).note(carrier, "anonymised")

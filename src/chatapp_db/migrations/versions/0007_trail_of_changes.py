@@ -88,8 +88,8 @@ ACTOR_LABEL = "Who acted, in words: a job, an API key, a channel"
 # The arguments are the platform role, what a row is called, its columns that are told, those of them that
 # are hidden, and the finer words for an update: word, column, value after, value before. While the platform
 # purges, it tells of it in one line of its own. That a company was made, or is gone, refers to none: the line
-# would keep one that has nothing yet from being deleted. The id is a UUIDv7: where ids are the order, that is
-# time.
+# would keep one that has nothing yet from being deleted. It outlives the company, so it tells the id alone,
+# and no value that an erasure would miss. The id is a UUIDv7: where ids are the order, that is time.
 FUNCTION = """
 CREATE FUNCTION chatapp_audit_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = '' AS
@@ -99,6 +99,7 @@ $$ declare
   before jsonb;
   after jsonb;
   any_row jsonb;
+  company uuid;
   befores jsonb;
   afters jsonb;
   word text;
@@ -109,6 +110,8 @@ begin
   if tg_op <> 'INSERT' then before := pg_catalog.to_jsonb(old); end if;
   if tg_op <> 'DELETE' then after := pg_catalog.to_jsonb(new); end if;
   any_row := coalesce(after, before);
+  company := case when pg_catalog.jsonb_exists(any_row, 'company_id') then (any_row ->> 'company_id')::uuid
+                  when tg_op = 'UPDATE' then (any_row ->> 'id')::uuid end;
 
   select pg_catalog.jsonb_object_agg(side.name, side.value) filter (where side.place = 0 and side.exist),
          pg_catalog.jsonb_object_agg(side.name, side.value) filter (where side.place = 1 and side.exist)
@@ -124,7 +127,8 @@ begin
              end as value
         from pg_catalog.unnest(tg_argv[2]::text[]) as c (name)
        cross join (values (0, before), (1, after)) as s (place, image)
-       where coalesce(before -> c.name, 'null') <> coalesce(after -> c.name, 'null')
+       where company is not null
+         and coalesce(before -> c.name, 'null') <> coalesce(after -> c.name, 'null')
     ) as side;
 
   if tg_op = 'UPDATE' then
@@ -144,9 +148,7 @@ begin
       overlay(pg_catalog.uuid_send(pg_catalog.gen_random_uuid()) placing pg_catalog.substring(
         pg_catalog.int8send(pg_catalog.trunc(extract(epoch from moment) * 1000)::bigint), 3) from 1 for 6),
       52, 1), 53, 1), 'hex')::uuid,
-    case when pg_catalog.jsonb_exists(any_row, 'company_id') then (any_row ->> 'company_id')::uuid
-         when tg_op = 'UPDATE' then (any_row ->> 'id')::uuid end,
-    (actor ->> 'user_id')::uuid, (actor ->> 'staff_id')::uuid, actor ->> 'actor_label',
+    company, (actor ->> 'user_id')::uuid, (actor ->> 'staff_id')::uuid, actor ->> 'actor_label',
     actor ->> 'ip_address', actor ->> 'user_agent',
     tg_argv[1] || '.' || coalesce(word, case tg_op
       when 'INSERT' then 'created' when 'DELETE' then 'deleted' else 'updated' end),

@@ -20,6 +20,8 @@ POLICY = RetentionPolicy(
     messages=timedelta(days=3 * 365),
     customers=timedelta(days=3 * 365),
     invitations=timedelta(days=90),
+    webhook_deliveries=timedelta(days=30),
+    usage_reservations=timedelta(days=62),
     audit_logs=timedelta(days=6 * 365),
 )
 """Yours is a matter of law and contracts; a company with another policy is named to ``retain``."""

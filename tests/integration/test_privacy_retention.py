@@ -33,6 +33,7 @@ KEPT = {
     "chatapp_integrations",
     "chatapp_knowledge_chunks",
     "chatapp_knowledge_sources",
+    "chatapp_usage_counters",
     "chatapp_users",
     "chatapp_vector_outbox",
     "chatapp_webhooks",
@@ -141,6 +142,42 @@ async def test_a_customer_may_go_with_their_last_conversation(db, superuser):
     superuser.execute("UPDATE chatapp_customers SET last_seen_at = %s", [OLD])
     await db.privacy.retain(RetentionPolicy(conversations=YEAR, customers=YEAR), NOW)
     assert ids(superuser, "customers", past.id) == set()
+
+
+async def test_deliveries_go_that_arrived_or_were_given_up(db, superuser):
+    company_id = await new_company(db)
+    (webhook_id,) = superuser.execute(
+        "INSERT INTO chatapp_webhooks (company_id, url) VALUES (%s, 'https://example.com') RETURNING id",
+        [company_id],
+    ).fetchone()
+    for moment, at in (
+        ("delivered_at", OLD), ("dead_at", OLD), ("next_attempt_at", OLD), ("delivered_at", RECENT),
+        ("dead_at", RECENT),
+    ):  # fmt: skip
+        superuser.execute(
+            "INSERT INTO chatapp_webhook_deliveries (company_id, webhook_id, event_id, event, " + moment + ")"
+            " VALUES (%s, %s, gen_random_uuid(), 'conversation.created', %s)",
+            [company_id, webhook_id, at],
+        )
+    retention = await db.privacy.retain(RetentionPolicy(webhook_deliveries=YEAR), NOW)
+    assert retention.rows == {"chatapp_webhook_deliveries": 2}
+    left = "SELECT coalesce(delivered_at, dead_at) FROM chatapp_webhook_deliveries ORDER BY 1 NULLS LAST"
+    assert [at for (at,) in superuser.execute(left)] == [RECENT, RECENT, None]
+
+
+async def test_reservations_go_that_hold_nothing(db, superuser):
+    company_id = await new_company(db)
+    for at in (OLD, RECENT, NOW + DAY):
+        superuser.execute(
+            "INSERT INTO chatapp_usage_reservations (company_id, metric, period, amount, expires_at)"
+            " VALUES (%s, 'messages', '2026-01-01', 1, %s)",
+            [company_id, at],
+        )
+    policy = RetentionPolicy(usage_reservations=YEAR)
+    assert (await db.privacy.retain(policy, NOW)).rows == {"chatapp_usage_reservations": 1}
+    # As of a later moment than the server's, what still holds is left alone.
+    assert (await db.privacy.retain(policy, NOW + 2 * YEAR)).total == 1
+    assert len(ids(superuser, "usage_reservations", company_id)) == 1
 
 
 async def test_settled_invitations_go_and_pending_ones_stay(db, superuser):

@@ -151,6 +151,8 @@ def retention(
     messages: Annotated[int | None, _days("messages")] = None,
     customers: Annotated[int | None, _days("customers without a conversation, once seen")] = None,
     invitations: Annotated[int | None, _days("invitations that are over")] = None,
+    webhook_deliveries: Annotated[int | None, _days("deliveries that arrived or were given up")] = None,
+    usage_reservations: Annotated[int | None, _days("usage reservations that hold nothing")] = None,
     audit_logs: Annotated[int | None, _days("the audit trail")] = None,
     company_id: Annotated[
         UUID | None, typer.Option("--company", metavar="ID", help="Of this company alone.")
@@ -169,7 +171,8 @@ def retention(
     from chatapp_db.privacy import RetentionPolicy
 
     days = {"conversations": conversations, "messages": messages, "customers": customers,
-            "invitations": invitations, "audit_logs": audit_logs}  # fmt: skip
+            "invitations": invitations, "webhook_deliveries": webhook_deliveries,
+            "usage_reservations": usage_reservations, "audit_logs": audit_logs}  # fmt: skip
     policy = RetentionPolicy(**{name: timedelta(days=number) for name, number in days.items() if number})
     if not policy.periods():
         raise typer.BadParameter("say what is to be removed: --messages, --conversations ..")

@@ -23,6 +23,8 @@ from chatapp_db.schema import (
     InvitationStatus,
     Message,
     TeamInvitation,
+    UsageReservation,
+    WebhookDelivery,
 )
 
 __all__ = ["AGEING", "BATCH", "FIRST", "OF_NO_COMPANY", "Aged", "Ageing", "count", "remove"]
@@ -35,6 +37,7 @@ PAGE: Final = 50
 
 _conversations, _messages = table_of(Conversation), table_of(Message)
 _customers, _invitations, _audit_logs = table_of(Customer), table_of(TeamInvitation), table_of(AuditLog)
+_deliveries, _reservations = table_of(WebhookDelivery), table_of(UsageReservation)
 
 _BEFORE = sa.bindparam("before", type_=sa.DateTime(timezone=True))
 _AFTER = sa.bindparam("after", type_=sa.DateTime(timezone=True))
@@ -112,6 +115,18 @@ AGEING: Final = (
     ),
     Ageing("customers", _customers, _customers.c.last_seen_at, ~_has_conversations),
     Ageing("invitations", _invitations, _invitations.c.created_at, _is_over),
+    Ageing(
+        "webhook_deliveries",
+        _deliveries,
+        sa.func.coalesce(_deliveries.c.delivered_at, _deliveries.c.dead_at),
+        _deliveries.c.next_attempt_at.is_(None),
+    ),
+    Ageing(
+        "usage_reservations",
+        _reservations,
+        _reservations.c.expires_at,
+        _reservations.c.expires_at < sa.func.now(),
+    ),
     Ageing("audit_logs", _audit_logs, _audit_logs.c.created_at),
 )
 """In this order: a customer whose last conversation is too old may go with it."""

@@ -36,7 +36,13 @@ class RetentionPolicy:
 
     ``conversations``: settled ones, since their last message, with all that belongs to them. ``messages``:
     those of any conversation, which itself stays. ``customers``: who has no conversation left, since they
-    were last seen. ``invitations``: those that are accepted, expired or revoked. ``audit_logs``: the trail.
+    were last seen. ``invitations``: those that are accepted, expired or revoked.
+    ``webhook_deliveries``: those that arrived or were given up, since then. ``usage_reservations``: those
+    that hold nothing any more, since they expired; a key counts once for as long as its row is kept.
+    ``audit_logs``: the trail.
+
+    The vector outbox has no period: a dead change is the only one that knows of a vector that is to go. Nor
+    have the usage counters, a row a month for each limit that names nobody.
 
     Raises InvalidValue.
     """
@@ -45,6 +51,8 @@ class RetentionPolicy:
     messages: timedelta | None = None
     customers: timedelta | None = None
     invitations: timedelta | None = None
+    webhook_deliveries: timedelta | None = None
+    usage_reservations: timedelta | None = None
     audit_logs: timedelta | None = None
 
     def __post_init__(self) -> None:

@@ -5,8 +5,8 @@
     python examples/webhook_worker.py
 
 Run as many as you like: two never send the same attempt. SIGTERM lets it finish what it has claimed; killed,
-it loses nothing either, since what it had claimed is due again when the lease ends. Each claim is a line in
-the audit trail, because it reads across companies; ``WEBHOOK_IDLE_SECONDS`` says how often it asks.
+it loses nothing either, since what it had claimed is due again when the lease ends. It reads across
+companies, so that it began is a line in the audit trail; ``WEBHOOK_IDLE_SECONDS`` says how often it asks.
 
 ``receive`` at the end is the other side: what whoever gets such a call does before believing it.
 """
@@ -33,6 +33,7 @@ from chatapp_db import (
     Unavailable,
 )
 from chatapp_db.encryption.signatures import verify
+from chatapp_db.scopes import AsyncPlatformScope
 
 AT_ONCE = 20
 LEASE = dt.timedelta(minutes=1)
@@ -86,6 +87,7 @@ class Worker:
         self, db: AsyncDatabase, *, allows: Judge = is_public, longest_call: float = LONGEST_CALL
     ) -> None:
         self._db = db
+        self._platform: AsyncPlatformScope | None = None
         self._stopping = asyncio.Event()
         self._longest_call = longest_call
         # A redirect would lead where nobody looked.
@@ -111,8 +113,9 @@ class Worker:
 
     async def work(self) -> int:
         """Send what is due, as much as one claim holds; gives how much it was."""
-        async with self._db.platform("deliver webhooks") as platform:
-            claimed = await platform.webhook_deliveries.claim_due(AT_ONCE, lease=LEASE)
+        if self._platform is None:
+            self._platform = await self._db.platform_calls("deliver webhooks")
+        claimed = await self._platform.webhook_deliveries.claim_due(AT_ONCE, lease=LEASE)
         await asyncio.gather(*map(self._deliver, claimed))
         return len(claimed)
 

@@ -134,6 +134,9 @@ async def test_each_call_comes_to_what_its_receiver_answered(example, opened, re
     disabled = [row.url for row in (await company.webhooks.page()).items if not row.is_active]
     assert disabled == [f"{receiver.url}/410"]
     assert await worker.work() == 0
+    async with opened.platform("a test") as platform:
+        entered = await platform.audit.list(None, action="platform.enter")
+    assert [line.new_values for line in entered.items].count({"reason": "deliver webhooks"}) == 1
 
 
 async def test_a_receiver_is_left_alone_for_as_long_as_it_asks(example, opened, receiver):

@@ -146,6 +146,41 @@ async def test_a_company_is_purged_once_it_has_no_chunks(step):
     assert len(await step.in_store(other)) == 1
 
 
+@pytest.mark.parametrize("store_url", ["memory://", "edge://{folder}"])
+async def test_of_an_erased_company_the_worker_leaves_no_point(step):
+    company_id, other = await new_company(step.db), await new_company(step.db)
+    await step.source(company_id, "a", "b")
+    await step.source(other, "theirs")
+    await step.drain()
+    await step.db.privacy.erase_company(company_id)
+    assert step.waiting() == [("purge_company", company_id)]
+    assert len(await step.in_store(company_id)) == 2
+    await step.drain()
+    assert await step.in_store(company_id) == {}
+    assert step.waiting() == []
+    await assert_in_step(step, other)
+
+
+async def test_what_is_stored_while_a_company_is_erased_is_deleted_after_it(step):
+    """A worker that has read a chunk stores its vector after another one has purged the company."""
+    company_id = await new_company(step.db)
+    await step.source(company_id, "a")
+    engine = step.store.unwrap()._engine
+    storing, other = engine.upsert, step.worker()
+
+    async def late(*arguments):
+        engine.upsert = storing
+        await step.db.privacy.erase_company(company_id)
+        await step.drain(other)
+        return await storing(*arguments)
+
+    engine.upsert = late
+    await step.drain()
+    await step.drain()
+    assert await step.in_store(company_id) == {}
+    assert step.waiting() == []
+
+
 @pytest.mark.parametrize("call", ["upsert", "delete"])
 async def test_an_outage_postpones_and_kills_nothing(step, call):
     company_id = await new_company(step.db)

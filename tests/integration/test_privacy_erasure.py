@@ -12,10 +12,9 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from chatapp_db.errors import Conflict, InvalidReference, InvalidValue, NotFound, SerializationFailure
+from chatapp_db.errors import InvalidReference, InvalidValue, NotFound, SerializationFailure
 from chatapp_db.privacy import erasing
 from chatapp_db.privacy.lineage import of_a_company
-from chatapp_db.vectors import Point, create_async_vector_store, create_vector_store
 from tests.isolation.population import KEYS, OWNED, Populations, fingerprint, populate
 from tests.rows import new_agent, new_company, new_conversation, new_customer, new_user
 from tests.worlds import Awaited, settled
@@ -30,12 +29,9 @@ def superuser(database_url):
 
 
 @pytest.fixture
-def populations(database_url, superuser) -> Populations:
-    """Two companies with rows in every table, whose vectors nobody has to hear of."""
-    populations = populate(database_url)
-    superuser.execute("UPDATE chatapp_embedding_sets SET status = 'dropped'")
-    superuser.execute("DELETE FROM chatapp_vector_outbox")
-    return populations
+def populations(database_url) -> Populations:
+    """Two companies with rows in every table."""
+    return populate(database_url)
 
 
 @pytest.fixture
@@ -93,7 +89,6 @@ async def test_of_an_erased_company_nothing_is_left(keyed, populations, superuse
     assert left_of(superuser, ours.id, ours.mark)
     erasure = await keyed.privacy.erase_company(ours.id)
     assert erasure.rows == before
-    assert erasure.vectors is None
     assert left_of(superuser, ours.id, ours.mark) == {}
     assert fingerprint(database_url, theirs.id) == others
 
@@ -136,55 +131,22 @@ async def test_a_company_that_is_not_there_is_not_found(db):
         await db.privacy.erase_company("acme")
 
 
-async def test_the_vectors_of_a_company_go_with_it(world, db):
+async def test_one_change_for_each_set_tells_the_stores(db, superuser):
     company_id, other_id = await new_company(db), await new_company(db)
-    make = world.pick(create_vector_store, create_async_vector_store)
-    store = Awaited(make("memory://", dimension=2))
-    await store.ensure_collection()
+    superuser.execute(
+        "INSERT INTO chatapp_embedding_sets"
+        " (name, version, model, dimensions, distance, backend, collection_name, status)"
+        " SELECT 'default', n, 'm', 2, 'cosine', 'edge', 'c' || n, status"
+        " FROM unnest(enum_range(NULL::chatapp_embedding_set_status)) WITH ORDINALITY AS s (status, n)"
+    )
     for owner in (company_id, other_id):
-        points = [
-            Point(chunk_id=uuid4(), vector=[1.0, 0.5], source_id=uuid4(), agent_id=None, revision=1,
-                  content_hash="a", meta={})
-            for _ in range(3)
-        ]  # fmt: skip
-        await store.upsert(owner, points)
-    erasure = await db.privacy.erase_company(company_id, vectors=store.admin())
-    assert erasure.vectors == 3
-    assert await store.admin().count() == 3
-    await store.close()
-
-
-async def test_a_store_of_the_other_world_is_refused_before_anything_is_erased(world, db):
-    company_id = await new_company(db)
-    make = world.pick(create_async_vector_store, create_vector_store)
-    store = Awaited(make("memory://", dimension=2))
-    with pytest.raises(InvalidValue, match="vectors"):
-        await db.privacy.erase_company(company_id, vectors=store.admin())
-    await store.close()
-
-
-async def test_a_company_stays_until_the_stores_have_heard_that_its_vectors_go(
-    world, keyed, superuser, database_url
-):
-    ours = populate(database_url).ours
-    waiting = "SELECT count(*) FROM chatapp_vector_outbox WHERE company_id = %s"
-    with pytest.raises(Conflict, match="sync worker"):
-        await keyed.privacy.erase_company(ours.id)
-    assert superuser.execute(waiting, [ours.id]).fetchone()[0] > 0
-    assert tally(superuser, ours.id)["chatapp_companies"] == 1
-    superuser.execute("DELETE FROM chatapp_vector_outbox WHERE company_id = %s", [ours.id])
-    await keyed.privacy.erase_company(ours.id)
-    assert left_of(superuser, ours.id, ours.mark) == {}
-
-
-async def test_what_waits_for_a_store_goes_where_the_store_was_purged(world, keyed, superuser, database_url):
-    ours = populate(database_url).ours
-    make = world.pick(create_vector_store, create_async_vector_store)
-    store = Awaited(make("memory://", dimension=2))
-    await store.ensure_collection()
-    await keyed.privacy.erase_company(ours.id, vectors=store.admin())
-    assert left_of(superuser, ours.id, ours.mark) == {}
-    await store.close()
+        knowledge = db.company(owner).knowledge
+        source = await knowledge.register(name="Atlas", type="text")
+        await knowledge.replace_chunks(source.id, [{"content": "a"}, {"content": "b"}])
+    await db.privacy.erase_company(company_id)
+    waiting = "SELECT change::text, subject_id, embedding FROM chatapp_vector_outbox WHERE company_id = %s"
+    assert superuser.execute(waiting, [company_id]).fetchall() == [("purge_company", company_id, None)] * 3
+    assert {change for change, *_ in superuser.execute(waiting, [other_id])} == {"upsert"}
 
 
 def fill(superuser: psycopg.Connection[Any], conversation_id: UUID, messages: int) -> None:

@@ -18,7 +18,7 @@ from chatapp_db.schema import Customer, metadata
 from tests.isolation.population import KEYS, OWNED, Populations, populate
 from tests.rows import new_company, new_conversation, new_customer, new_user
 
-OUTLIVES_ITS_COMPANY: set[str] = set()
+OUTLIVES_ITS_COMPANY = {"chatapp_vector_outbox"}
 """Tables that name a company and keep their rows when it is erased, for a reason that they declare."""
 
 OF_A_CUSTOMER = {"chatapp_conversations", "chatapp_conversation_analytics", "chatapp_messages"}

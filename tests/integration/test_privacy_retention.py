@@ -35,7 +35,6 @@ KEPT = {
     "chatapp_knowledge_sources",
     "chatapp_usage_counters",
     "chatapp_users",
-    "chatapp_vector_outbox",
     "chatapp_webhooks",
     "chatapp_widget_settings",
 }

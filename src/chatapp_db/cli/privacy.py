@@ -106,8 +106,7 @@ def erase_company(
 ) -> None:
     """Erase a company with every row of it.
 
-    After an interruption, run it again. Where vector stores have to be told, it ends with 1 and the company's
-    row stays: once the sync worker has told them, run it again.
+    After an interruption, run it again. Its vectors go by the sync worker, as soon as that runs.
     """
     with _database(url, schema, platform_role) as db:
         erase = partial(db.privacy.erase_company, company_id, staff_id=staff_id)

@@ -14,14 +14,15 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from chatapp_db.errors import Conflict, InvalidReference, NotFound, SerializationFailure
+from chatapp_db.errors import InvalidReference, NotFound, SerializationFailure
 from chatapp_db.execution.carriers import Carrier
 from chatapp_db.execution.exchange import Message
 from chatapp_db.execution.scope import PURGE
 from chatapp_db.execution.statement import Statement, constant, scalar
 from chatapp_db.privacy.lineage import belongs, of_a_company, offspring
 from chatapp_db.repositories.base import owned, table_of
-from chatapp_db.schema import Company, Customer, VectorOutbox
+from chatapp_db.repositories.vector_outbox import AsyncPlatformVectorOutboxRepository
+from chatapp_db.schema import Company, Customer
 
 __all__ = ["BATCH", "COMPANY", "CUSTOMER", "PURGING", "Erasure", "Tree", "Uprooting", "found"]
 
@@ -38,10 +39,9 @@ _ROOT = sa.bindparam("root_id", type_=sa.Uuid())
 
 @dataclass(slots=True)
 class Erasure:
-    """How many rows are gone, or would be, by table; ``vectors`` is None where no store was given."""
+    """How many rows are gone, or would be, by table."""
 
     rows: dict[str, int] = field(default_factory=dict[str, int])
-    vectors: int | None = None
 
     @property
     def total(self) -> int:
@@ -73,7 +73,7 @@ class Tree:
         return company if self.everything else {**company, "root_id": root_id}
 
 
-_companies, _customers, _outbox = table_of(Company), table_of(Customer), table_of(VectorOutbox)
+_companies, _customers = table_of(Company), table_of(Customer)
 
 COMPANY = Tree("company", _companies, of_a_company()[1:], everything=True)
 CUSTOMER = Tree("customer", _customers, offspring(_customers), everything=False)
@@ -88,7 +88,6 @@ class Uprooting:
         self.tree = tree
         self.parameters = tree.parameters(company_id, root_id)
         self._tell = tell
-        self.store_is_purged = False
         self._last: dict[Any, UUID] = {}
         self.erasure = Erasure({table.name: 0 for table in (tree.root, *tree.branches)})
 
@@ -112,30 +111,19 @@ class Uprooting:
                 return
 
     async def finish(self, carrier: Carrier) -> None:
-        """Delete what is left, and the root; the carrier is one transaction.
+        """Delete what is left, and the root, and have the vector stores told; the carrier is one transaction.
 
-        Raises NotFound where somebody else was first, Conflict where a vector store has to hear of it yet.
+        Raises NotFound where somebody else was first.
         """
         if not await carrier.fetch(_hold(self.tree), self.parameters):
             raise NotFound(self.tree.name)
-        for table in self._leaves_first():
+        for table in (*self._leaves_first(), self.tree.root):
             await self._delete_all(table, carrier)
-        if _outbox in self.tree.branches:
-            await self._settle_outbox(carrier)
-        await self._delete_all(self.tree.root, carrier)
+        if self.tree.everything:
+            await AsyncPlatformVectorOutboxRepository(carrier).purge_company(self.parameters["company_id"])
 
     def _leaves_first(self) -> list[Any]:
-        return [table for table in reversed(self.tree.branches) if table is not _outbox]
-
-    async def _settle_outbox(self, carrier: Carrier) -> None:
-        """Drop what waits for a store that was purged; another one has to be told before its row may go."""
-        if self.store_is_purged:
-            await self._delete_all(_outbox, carrier)
-        elif (await carrier.fetch(_count(self.tree, _outbox), self.parameters)) != [0]:
-            raise Conflict(
-                "fk_chatapp_vector_outbox_company_id",
-                "vectors wait to be deleted: let the sync worker finish, then erase again",
-            )
+        return list(reversed(self.tree.branches))
 
     def start_over(self) -> None:
         """Look for rows from the first key on: they are made in the order of time, but nobody has to."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from chatapp_db.errors import InvalidReference, InvalidValue, NotFound, SerializationFailure
+from chatapp_db.errors import InvalidReference, NotFound, SerializationFailure
 from chatapp_db.execution.carriers import SingleCalls, Transaction
 from chatapp_db.execution.entrance import Entrance
-from chatapp_db.execution.operation import Asyncio, operation
+from chatapp_db.execution.operation import operation
 from chatapp_db.privacy.anonymising import anonymise
 from chatapp_db.privacy.erasing import COMPANY, CUSTOMER, PURGING, Erasure, Uprooting, found
 from chatapp_db.privacy.retaining import Retention, RetentionPolicy, Weeding, companies_after
@@ -18,9 +17,6 @@ from chatapp_db.privacy.trail import Trail
 from chatapp_db.repositories.border import as_company_id, as_id
 from chatapp_db.rows import UserRow
 from chatapp_db.scopes import AsyncOpenScope
-
-if TYPE_CHECKING:
-    from chatapp_db.vectors import AsyncVectorAdmin, VectorAdmin
 
 __all__ = ["PrivacyOperations"]
 
@@ -67,7 +63,6 @@ class PrivacyOperations:
         self,
         company_id: UUID | str,
         *,
-        vectors: VectorAdmin | AsyncVectorAdmin | None = None,
         staff_id: UUID | None = None,
         dry_run: bool = False,
         tell: Callable[[Erasure], object] | None = None,
@@ -76,29 +71,17 @@ class PrivacyOperations:
 
         In batches, like ``erase_customer``. Its services may write until the last of them and get
         InvalidReference from then on, some SerializationFailure in between; stop them before, or it takes
-        longer. ``vectors`` is the ``admin()`` of the store: its points go in front of the last batch, and
-        what came meanwhile after it. They go, too, where the company is gone already. A dry run does not
-        count them. Without it the vector outbox tells the stores, and the company's row waits until it has.
+        longer. What is left is one change in the vector outbox for each embedding set, by which the sync
+        worker deletes the company's vectors from the stores.
 
-        Raises NotFound, InvalidValue, Conflict where the outbox is not empty: when it is, erase again.
+        Raises NotFound, InvalidValue.
         """
         company = as_company_id(company_id)
-        if vectors is not None and isinstance(vectors, Asyncio) is not isinstance(self, Asyncio):
-            raise InvalidValue("vectors", "of the other world: blocking goes with blocking")
         uprooting = Uprooting(COMPANY, company, company, tell)
         trail = Trail("company", company, None, staff_id)
-        try:
-            await self._begin_to_erase(uprooting, trail, dry_run=dry_run)
-            if dry_run:
-                return uprooting.erasure
-            await _purge(vectors, company, uprooting.erasure)
-            uprooting.store_is_purged = vectors is not None
+        await self._begin_to_erase(uprooting, trail, dry_run=dry_run)
+        if not dry_run:
             await self._finish(uprooting, trail)
-        except NotFound:
-            if not dry_run:
-                await _purge(vectors, company, uprooting.erasure)
-            raise
-        await _purge(vectors, company, uprooting.erasure)
         return uprooting.erasure
 
     @operation
@@ -196,10 +179,3 @@ class PrivacyOperations:
 
     def _transaction(self) -> Transaction:
         return Transaction(self._entrance, None, platform=True)
-
-
-async def _purge(vectors: VectorAdmin | AsyncVectorAdmin | None, company_id: UUID, erasure: Erasure) -> None:
-    """Delete the points of a company; asked of the class, the method is to be awaited in both worlds."""
-    if vectors is not None:
-        purged: Any = await type(vectors).purge_company(vectors, company_id)
-        erasure.vectors = purged + (erasure.vectors or 0)

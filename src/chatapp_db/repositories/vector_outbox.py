@@ -155,7 +155,9 @@ class PlatformVectorOutboxOperations(Operations[VectorOutboxRow]):
     async def purge_company(self, company_id: UUID) -> None:
         """Queue that a company's vectors are all deleted from every store, once it has no chunks.
 
-        What else waits for the company is dropped.
+        What else waits for the company is dropped. What is leased stays until its worker has ended, without
+        its vector: that worker may still be storing one, which has to be deleted then. That PostgreSQL knows
+        the company is not needed.
         """
         await self._fetch(_purge_company(), company_id=as_id("company_id", company_id))
 
@@ -249,7 +251,10 @@ _NAMES = ("company_id", "embedding_set_id", "subject_id")
 @cache
 def _purge_company() -> Statement[UUID]:
     o, s = _outbox.c, _sets.c
-    rest: Any = sa.delete(_outbox).where(o.company_id == _COMPANY, o.subject_id != _COMPANY)
+    is_rest = sa.and_(o.company_id == _COMPANY, o.subject_id != _COMPANY)
+    rest: Any = sa.delete(_outbox).where(is_rest, o.lease_token.is_(None))
+    held: Any = sa.update(_outbox).where(is_rest, o.lease_token.is_not(None))
+    emptied = held.values(content_hash=sa.null(), embedding=sa.null(), last_error=sa.null())
     change = changed_to(VectorChange.PURGE_COMPANY)
     source = sa.select(_COMPANY, s.id, _COMPANY, change, VECTOR_REVISION.next_value()).where(is_live())
     insertion = insert(_outbox).from_select([*_NAMES, "change", "revision"], source, include_defaults=False)
@@ -258,8 +263,9 @@ def _purge_company() -> Statement[UUID]:
         index_elements=[o.company_id, o.subject_id, o.embedding_set_id],
         set_={"revision": new.revision, "available_at": new.available_at, "dead_at": sa.null()},
     )
-    queued = once.returning(o.embedding_set_id).add_cte(rest.returning(o.id).cte("rest"))
-    return Statement(queued, scalar, across_companies=True)
+    queued = once.returning(o.embedding_set_id)
+    settled = queued.add_cte(rest.returning(o.id).cte("rest"), emptied.returning(o.id).cte("emptied"))
+    return Statement(settled, scalar, across_companies=True)
 
 
 @cache

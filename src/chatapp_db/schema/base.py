@@ -78,6 +78,12 @@ class Tenant(Identified):
         return relationship(lazy="raise", back_populates=cls.__tablename__.removeprefix("chatapp_"))
 
 
+class Outliving(Identified):
+    """A table whose every row belongs to one company, and may be there when the company no longer is."""
+
+    company_id: Mapped[UUID] = mapped_column(sa.Uuid, sort_order=-1)
+
+
 class Created:
     """A table that knows when a row was made."""
 

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from chatapp_db.schema.agents import Agent, WidgetSettings
     from chatapp_db.schema.analytics import ConversationAnalytics, DailyAnalytics
     from chatapp_db.schema.conversations import CannedResponse, Conversation, Customer, Message
-    from chatapp_db.schema.embeddings import VectorOutbox
     from chatapp_db.schema.integrations import Integration, Webhook, WebhookDelivery
     from chatapp_db.schema.knowledge import KnowledgeChunk, KnowledgeSource
     from chatapp_db.schema.usage import UsageCounter, UsageReservation
@@ -114,7 +113,6 @@ class Company(Identified, Timestamped, Base):
     conversation_analytics: Mapped[list[ConversationAnalytics]] = company_children()
     daily_analytics: Mapped[list[DailyAnalytics]] = company_children()
     integrations: Mapped[list[Integration]] = company_children()
-    vector_outbox: Mapped[list[VectorOutbox]] = company_children()
     webhooks: Mapped[list[Webhook]] = company_children()
     webhook_deliveries: Mapped[list[WebhookDelivery]] = company_children()
     usage_counters: Mapped[list[UsageCounter]] = company_children()

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, Index, Sequence, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chatapp_db.schema.base import Base, Identified, Tenant, Timestamped, global_table, tenant_table
+from chatapp_db.schema.base import Base, Identified, Outliving, Timestamped, global_table, tenant_table
 from chatapp_db.schema.columns import (
     BigCount,
     Code,
@@ -61,7 +61,7 @@ class EmbeddingSet(Identified, Timestamped, Base):
     )
 
 
-class VectorOutbox(Tenant, Timestamped, Base):
+class VectorOutbox(Outliving, Timestamped, Base):
     """What has changed in PostgreSQL and not yet in the vector store: one row for each set and chunk."""
 
     __tablename__ = "chatapp_vector_outbox"

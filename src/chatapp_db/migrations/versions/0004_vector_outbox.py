@@ -146,10 +146,7 @@ CREATE TABLE chatapp_vector_outbox (
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT pk_chatapp_vector_outbox PRIMARY KEY (company_id, id),
     CONSTRAINT uq_chatapp_vector_outbox_subject_id_embedding_set_id
-        UNIQUE (company_id, subject_id, embedding_set_id),
-    CONSTRAINT fk_chatapp_vector_outbox_company_id
-        FOREIGN KEY (company_id)
-        REFERENCES chatapp_companies (id)
+        UNIQUE (company_id, subject_id, embedding_set_id)
 );
 CREATE INDEX ix_chatapp_vector_outbox_due
     ON chatapp_vector_outbox (available_at) WHERE dead_at IS NULL;

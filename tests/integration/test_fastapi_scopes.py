@@ -10,12 +10,12 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg
 import pytest
-from fastapi import FastAPI, Header
+from fastapi import FastAPI, Header, Request
 
-from chatapp_db import AsyncDatabase
+from chatapp_db import Actor, AsyncDatabase
 from chatapp_db.fastapi import JsonBody, answer_errors, company, database, lifespan, tenant
 from chatapp_db.rows import AgentChanges, AgentRow
-from chatapp_db.schema import Agent
+from chatapp_db.schema import Agent, User
 from chatapp_db.scopes import AsyncCompanyScope, AsyncTenant
 
 
@@ -23,8 +23,14 @@ async def signed_in(x_company: Annotated[UUID, Header()]) -> UUID:
     return x_company
 
 
+def acting(request: Request, x_user: Annotated[UUID, Header()]) -> Actor:
+    return Actor(user_id=x_user, user_agent=request.headers["user-agent"])
+
+
 Company = Annotated[AsyncCompanyScope, company(signed_in)]
 Tenant = Annotated[AsyncTenant, tenant(signed_in)]
+ActingCompany = Annotated[AsyncCompanyScope, company(signed_in, actor=acting)]
+ActingTenant = Annotated[AsyncTenant, tenant(signed_in, actor=acting)]
 
 
 def service(*arguments: Any, **options: Any) -> FastAPI:
@@ -99,6 +105,31 @@ async def test_nobody_is_told_of_what_is_then_not_saved(
     async with running(service(chatapp_database_url), chatapp_company.id) as client:
         assert (await client.post("/agents?second=Second")).status_code == 409
     assert chatapp_company.scope.agents.page().items == []
+
+
+async def test_whoever_is_signed_in_is_named_beside_every_change(
+    runner, chatapp_database_url, chatapp_company
+):
+    ada = chatapp_company.add(User, name="Ada")
+    agent = chatapp_company.add(Agent, name="Bot")
+
+    app = FastAPI(lifespan=lifespan(chatapp_database_url))
+
+    @app.put("/company")
+    async def by_company(ours: ActingCompany) -> None:
+        await ours.agents.update(agent.id, name="Helper")
+
+    @app.put("/tenant")
+    async def by_tenant(ours: ActingTenant) -> None:
+        await ours.agents.update(agent.id, name="Helper of ours")
+
+    async with running(app, chatapp_company.id) as client:
+        for path in ("/company", "/tenant"):
+            assert (
+                await client.put(path, headers={"user-agent": "Firefox", "x-user": str(ada.id)})
+            ).status_code == 200
+    lines = chatapp_company.scope.audit.list(action="agent.updated").items
+    assert [(line.user_id, line.user_agent) for line in lines] == [(ada.id, "Firefox")] * 2
 
 
 async def test_a_start_migrates_where_it_is_asked_to(runner, empty_database_url):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from threading import Lock
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -13,7 +13,7 @@ from chatapp_db.errors import ScopeEnded, ScopeInUse, TransactionRolledBack
 from chatapp_db.execution.entrance import Entrance
 from chatapp_db.execution.exchange import Message
 from chatapp_db.execution.failures import translate
-from chatapp_db.execution.line import Line
+from chatapp_db.execution.line import Line, RowsFailed
 from chatapp_db.execution.scope import Access, Acting
 from chatapp_db.execution.statement import Statement
 
@@ -165,18 +165,30 @@ class Transaction:
         question = f"FETCH {rows} FROM {cursor}", ()
         return statement.rows(await self._alone(lambda line: line.ask(question)))
 
+    async def copy_in(self, text: str, types: Sequence[str], rows: AsyncIterable[Sequence[Any]]) -> None:
+        """Stream rows to a COPY FROM STDIN in the binary format, whose columns have these types.
+
+        In memory there are a few at a time. What the rows themselves raise is raised as it is; after any
+        failure only ``end`` or a savepoint helps.
+        """
+        await self._alone(lambda line: line.copy(text, types, rows))
+
+    async def command(self, text: str) -> None:
+        """Run texts that take no values and answer nothing."""
+        await self._alone(lambda line: line.command(text))
+
     async def savepoint(self) -> str:
         """Mark a point to come back to."""
         self._savepoints += 1
         name = f"chatapp_{self._savepoints}"
-        await self._command(f"SAVEPOINT {name}")
+        await self.command(f"SAVEPOINT {name}")
         return name
 
     async def end_savepoint(self, name: str, error: BaseException | None) -> None:
         """Keep what came after the point, or undo it."""
         if error is not None:
-            await self._command(f"ROLLBACK TO SAVEPOINT {name}")
-        await self._command(f"RELEASE SAVEPOINT {name}")
+            await self.command(f"ROLLBACK TO SAVEPOINT {name}")
+        await self.command(f"RELEASE SAVEPOINT {name}")
 
     async def end(self, error: BaseException | None) -> None:
         """Commit, or roll back for an error, and give the connection back.
@@ -193,9 +205,6 @@ class Transaction:
                 await self._entrance.fail(pooled, failure)
         await self._entrance.give_back(pooled, error)
 
-    async def _command(self, text: str) -> None:
-        await self._alone(lambda line: line.command(text))
-
     async def _alone(self, speak: Callable[[Line], Awaitable[T]]) -> T:
         """Speak to the server while nobody else does."""
         _, line = self._open()
@@ -203,6 +212,8 @@ class Transaction:
             raise ScopeInUse
         try:
             return await speak(line)
+        except RowsFailed as failed:
+            raise failed.error from None
         except Exception as error:
             raise translate(error) from error
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from chatapp_db.execution.exchange import Exchange, Message
 from chatapp_db.execution.scope import VERSION_TABLE, Access, Prologue
 from chatapp_db.execution.wire import Wire
 
-__all__ = ["Line", "line_of"]
+__all__ = ["Line", "RowsFailed", "line_of"]
 
 _FACTS = f"""
 SELECT pg_backend_pid(), coalesce(installation.nspname, current_schema()), session_user::text,
@@ -43,6 +43,14 @@ class _Membership:
     exists: bool
     may_switch: bool | None
     inherits: bool | None
+
+
+class RowsFailed(Exception):
+    """Where the rows of a COPY come from, something failed: nothing that the server need know."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        super().__init__("the rows ended early")
 
 
 class Line:
@@ -100,6 +108,13 @@ class Line:
         exchange = self._exchange
         results = await self._wire.wait(self._driver, exchange.round_trip([*before, question, *after]))
         return exchange.records(results[len(before)])
+
+    async def copy(self, text: str, types: Sequence[str], rows: AsyncIterable[Sequence[Any]]) -> None:
+        """Stream rows to a COPY FROM STDIN in the binary format.
+
+        Raises RowsFailed with what was raised by the rows.
+        """
+        await self._wire.copy(self._cursor, text, types, _discreet(rows))
 
     async def command(self, text: str) -> str | None:
         """Run texts that take no values and answer nothing; give what the server says it did last."""
@@ -169,3 +184,12 @@ async def line_of(
         (facts,) = await wire.fetch(cursor)
         line = pooled.info[access] = Line(wire, driver, access, facts, prepares=prepares)
     return line
+
+
+async def _discreet(rows: AsyncIterable[Sequence[Any]]) -> AsyncIterator[Sequence[Any]]:
+    """Keep what the rows raise from the driver: it sends the words of an error to the server's log."""
+    try:
+        async for row in rows:
+            yield row
+    except Exception as error:
+        raise RowsFailed(error) from error

@@ -6,7 +6,7 @@ Both are coroutines, so that everything above is written once; those of the bloc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from psycopg.abc import PQGen
@@ -54,6 +54,18 @@ class Wire:
         records: list[tuple[Any, ...]] = cursor.fetchall()
         return records
 
+    async def copy(
+        self, cursor: Any, text: str, types: Sequence[str], rows: AsyncIterable[Sequence[Any]]
+    ) -> None:
+        """Stream rows to a COPY FROM STDIN in the binary format, whose columns have these types.
+
+        Where the rows fail, the server is told and the connection is out of the COPY again.
+        """
+        with cursor.copy(text) as copy:
+            copy.set_types(types)
+            async for row in rows:
+                copy.write_row(row)
+
     async def rollback(self, driver: Any) -> None:
         """Undo the transaction that is open."""
         driver.rollback()
@@ -97,6 +109,14 @@ class AsyncioWire(Wire):
     async def fetch(self, cursor: Any) -> list[tuple[Any, ...]]:
         records: list[tuple[Any, ...]] = await cursor.fetchall()
         return records
+
+    async def copy(
+        self, cursor: Any, text: str, types: Sequence[str], rows: AsyncIterable[Sequence[Any]]
+    ) -> None:
+        async with cursor.copy(text) as copy:
+            copy.set_types(types)
+            async for row in rows:
+                await copy.write_row(row)
 
     async def rollback(self, driver: Any) -> None:
         await driver.rollback()

@@ -112,14 +112,18 @@ from chatapp_db.repositories.inbox import (
     InboxSort as InboxSort,
     InboxView as InboxView,
 )
+from chatapp_db.repositories.incoming import (
+    ImportedMessage as ImportedMessage,
+    NewMessage as NewMessage,
+)
 from chatapp_db.repositories.invitations import (
     company_of_invitation as company_of_invitation,
 )
-from chatapp_db.repositories.messages import (
-    NewMessage as NewMessage,
-)
 from chatapp_db.repositories.paging import (
     Page as Page,
+)
+from chatapp_db.repositories.platform_messages import (
+    Imported as Imported,
 )
 from chatapp_db.repositories.reading import (
     Side as Side,

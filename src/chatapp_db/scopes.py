@@ -217,6 +217,8 @@ class PlatformScope(_Scope):
 class Platform(_Savepoints, PlatformScope):
     """What stands above the companies, in one transaction."""
 
+    messages = _repository(lambda: repositories.PlatformMessageRepository)
+
 
 class AsyncPlatformScope(_Scope):
     """What stands above the companies, awaited."""
@@ -237,3 +239,5 @@ class AsyncPlatformScope(_Scope):
 
 class AsyncPlatform(_AsyncSavepoints, AsyncPlatformScope):
     """What stands above the companies, in one transaction."""
+
+    messages = _repository(lambda: repositories.AsyncPlatformMessageRepository)

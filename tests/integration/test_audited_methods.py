@@ -146,6 +146,7 @@ ENTRY = "platform.enter"
 EMPTY = uuid4()
 LATER = NOON + dt.timedelta(days=1)
 SHARED = ("subscription_plans", "agent_packages")
+OF_OURS = ("chatapp_users", "chatapp_conversations")
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +197,9 @@ def of_platform(filled: Population, shared: Population) -> dict[str, tuple[Any, 
     company, user = filled.id, filled.rows["chatapp_users"][0]["id"]
     plans, packages = (shared.rows[f"chatapp_{kind}"] for kind in SHARED)
     changed = ["company.subscription_changed"]
+    talk = filled.rows["chatapp_conversations"][0]["id"]
+    said = {"role": "user", "content": "kept", "external_id": "kept", "created_at": NOON}
+    message = {**said, "conversation_id": talk}
     return {
         "audit.record": (lambda p: p.audit.record(action="said", resource_type="row"), ["said"]),
         "companies.change_plan": (lambda p: p.companies.change_plan(company, plans[1]["slug"]), changed),
@@ -209,6 +213,7 @@ def of_platform(filled: Population, shared: Population) -> dict[str, tuple[Any, 
         "companies.update": (lambda p: p.companies.update(company, name="New"), ["company.updated"]),
         "daily_analytics.rollup_due": (lambda p: p.daily_analytics.rollup_due(NOON), []),
         "invitations.expire_due": (lambda p: p.invitations.expire_due(limit=1), ["invitation.expired"]),
+        "messages.import_many": (lambda p: p.messages.import_many(company, [message]), []),
         "packages.add": (lambda p: p.packages.add(name="New", slug="new"), []),
         "packages.delete": (lambda p: p.packages.delete(packages[-1]["id"]), []),
         "packages.update": (lambda p: p.packages.update(packages[0]["id"], name="New"), []),
@@ -262,7 +267,7 @@ def test_every_method_of_the_platform_is_classified():
         for method in offered
         if method.name not in READS and method.repository not in WITHOUT_TRIGGERS
     }
-    nothing = Population("nobody", rows={"chatapp_users": [{"id": EMPTY}]})
+    nothing = Population("nobody", rows={table: [{"id": EMPTY}] for table in OF_OURS})
     shared = Population("shared", rows={f"chatapp_{kind}": [{"slug": ""}] * 2 for kind in SHARED})
     assert writing == of_platform(nothing, shared).keys()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import inf, nan
@@ -44,9 +44,17 @@ class Attack:
 def attacks(method: Method) -> Iterator[Attack]:
     """Spoil each argument of a good call in every way that is known."""
     good = good_call(method)
-    for parameter in method.parameters:
+    for parameter in attacked(method):
         for value in hostile_values(parameter, good.get(parameter.name)):
             yield Attack(method, parameter.name, value, {**good, parameter.name: value})
+
+
+def attacked(method: Method) -> list[Parameter]:
+    """Give the arguments that are looked at before anything is sent: what streams is looked at as it comes.
+
+    How that is refused is told in tests/integration/test_import.py.
+    """
+    return [one for one in method.parameters if Iterable not in map(get_origin, alternatives(one.hint))]
 
 
 # A call that is well.

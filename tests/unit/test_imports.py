@@ -44,6 +44,7 @@ SHARED_BY_REPOSITORIES = {
     "reading", "rotation", "sealing", "spoken", "tagging", "transcript",
     "backlog", "outbox",
     "acting", "agent_reports", "days", "due_days", "outcomes", "rollup", "series", "upserting",
+    "importing", "incoming",
 }  # fmt: skip
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))

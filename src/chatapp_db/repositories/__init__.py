@@ -61,6 +61,10 @@ _HOMES = {
         "EmbeddingSetRepository",
         "PlatformEmbeddingSetRepository",
     ),
+    "incoming": (
+        "ImportedMessage",
+        "NewMessage",
+    ),
     "integrations": (
         "AsyncIntegrationRepository",
         "IntegrationRepository",
@@ -85,7 +89,6 @@ _HOMES = {
     "messages": (
         "AsyncMessageRepository",
         "MessageRepository",
-        "NewMessage",
     ),
     "packages": (
         "AsyncPackageRepository",
@@ -94,6 +97,11 @@ _HOMES = {
         "PlatformPackageRepository",
     ),
     "paging": ("Page",),
+    "platform_messages": (
+        "AsyncPlatformMessageRepository",
+        "Imported",
+        "PlatformMessageRepository",
+    ),
     "plans": (
         "AsyncPlanRepository",
         "AsyncPlatformPlanRepository",

@@ -60,6 +60,10 @@ from chatapp_db.repositories.embedding_sets import (
     EmbeddingSetRepository as EmbeddingSetRepository,
     PlatformEmbeddingSetRepository as PlatformEmbeddingSetRepository,
 )
+from chatapp_db.repositories.incoming import (
+    ImportedMessage as ImportedMessage,
+    NewMessage as NewMessage,
+)
 from chatapp_db.repositories.integrations import (
     AsyncIntegrationRepository as AsyncIntegrationRepository,
     IntegrationRepository as IntegrationRepository,
@@ -84,7 +88,6 @@ from chatapp_db.repositories.knowledge_chunks import (
 from chatapp_db.repositories.messages import (
     AsyncMessageRepository as AsyncMessageRepository,
     MessageRepository as MessageRepository,
-    NewMessage as NewMessage,
 )
 from chatapp_db.repositories.packages import (
     AsyncPackageRepository as AsyncPackageRepository,
@@ -100,6 +103,11 @@ from chatapp_db.repositories.plans import (
     AsyncPlatformPlanRepository as AsyncPlatformPlanRepository,
     PlanRepository as PlanRepository,
     PlatformPlanRepository as PlatformPlanRepository,
+)
+from chatapp_db.repositories.platform_messages import (
+    AsyncPlatformMessageRepository as AsyncPlatformMessageRepository,
+    Imported as Imported,
+    PlatformMessageRepository as PlatformMessageRepository,
 )
 from chatapp_db.repositories.rotation import (
     KeyRotation as KeyRotation,

@@ -19,6 +19,7 @@ from chatapp_db.rows import ConversationRow
 from chatapp_db.schema import Conversation, ConversationStatus
 
 __all__ = [
+    "CLOSED",
     "CONVERSATIONS",
     "OPEN",
     "RESOLVED",
@@ -30,8 +31,7 @@ __all__ = [
 
 CONVERSATIONS = Entity(Conversation, ConversationRow, "conversation")
 OPEN = (ConversationStatus.ACTIVE, ConversationStatus.WAITING)
-
-_CLOSED = (ConversationStatus.RESOLVED, ConversationStatus.ARCHIVED)
+CLOSED = (ConversationStatus.RESOLVED, ConversationStatus.ARCHIVED)
 _c = CONVERSATIONS.table.c
 _PRIORITIES = range(_c.priority.info["minimum"], _c.priority.info["maximum"] + 1)
 
@@ -95,7 +95,7 @@ _ESCALATE = _Change(
 )
 _RESOLVE = _Change(of=OPEN, to=ConversationStatus.RESOLVED, values=RESOLVED)
 _REOPEN = _Change(
-    of=_CLOSED,
+    of=CLOSED,
     to=ConversationStatus.ACTIVE,
     values={"status": status(ConversationStatus.ACTIVE), "resolved_at": sa.null()},
 )

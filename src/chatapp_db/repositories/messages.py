@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
-from typing import Any, Required
+from typing import Any
 from uuid import UUID
 
-import msgspec
 import sqlalchemy as sa
-from typing_extensions import TypedDict
 from uuid_utils.compat import uuid7
 
-from chatapp_db.errors import Conflict, InvalidValue, NotFound
+from chatapp_db.errors import Conflict, NotFound
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement, constant, scalar, written
 from chatapp_db.repositories.appending import WRITTEN, Arrived, Movement, append, append_many, append_once
 from chatapp_db.repositories.base import Entity, owned, table_of
 from chatapp_db.repositories.border import as_id, as_list, as_member, checked
+from chatapp_db.repositories.incoming import NewMessage, as_batch, as_document_of
 from chatapp_db.repositories.operations import AsyncioRepository, BlockingRepository
 from chatapp_db.repositories.reading import Side, read_until
 from chatapp_db.repositories.transcript import TranscriptOperations
@@ -25,43 +24,12 @@ from chatapp_db.rows import ConversationRow, MessageRow, MessageValues
 from chatapp_db.schema import Conversation, Message, MessageRole, MessageType
 from chatapp_db.schema.columns import PREVIEW_LENGTH
 from chatapp_db.schema.payloads import Attachment, MessageMetadata
-from chatapp_db.schema.types import closed
 
-__all__ = ["AsyncMessageRepository", "MessageOperations", "MessageRepository", "NewMessage"]
+__all__ = ["AsyncMessageRepository", "MessageOperations", "MessageRepository"]
 
 _messages = table_of(Message)
 _conversations = table_of(Conversation)
 _c = _messages.c
-
-
-class NewMessage(TypedDict, total=False):
-    """One of several messages to be appended; what each takes is what ``append`` takes."""
-
-    role: Required[MessageRole]
-    content: Required[str]
-    type: MessageType
-    sender_user_id: UUID | None
-    is_private: bool
-    external_id: str | None
-    attachments: list[Attachment]
-    metadata: MessageMetadata
-    tokens_used: int
-
-
-@closed
-class _Batch(TypedDict):
-    messages: list[MessageValues]
-
-
-_DEFAULTS: dict[str, Any] = {
-    "type": MessageType.TEXT,
-    "sender_user_id": None,
-    "is_private": False,
-    "external_id": None,
-    "attachments": [],
-    "metadata": {},
-    "tokens_used": 0,
-}
 
 
 class MessageOperations(TranscriptOperations):
@@ -135,9 +103,9 @@ class MessageOperations(TranscriptOperations):
         Raises NotFound for a conversation the company does not have, InvalidReference for a sender,
         InvalidValue.
         """
-        batch = _as_batch(as_id("conversation_id", conversation_id), messages)
+        batch = as_batch(as_id("conversation_id", conversation_id), messages)
         spoken = [message for message in batch if not message["is_private"]]
-        parameters: dict[str, Any] = {"new_messages": _document(batch)}
+        parameters: dict[str, Any] = {"new_messages": as_document_of(batch)}
         if spoken:
             parameters["new_last_message_preview"] = spoken[-1]["content"][:PREVIEW_LENGTH]
         movement = Movement.of(MessageRole(one["role"]) for one in spoken) if spoken else None
@@ -213,24 +181,6 @@ class MessageRepository(MessageOperations, BlockingRepository):
 
 class AsyncMessageRepository(MessageOperations, AsyncioRepository):
     """A company's messages, awaited."""
-
-
-def _as_batch(conversation_id: UUID, messages: Sequence[NewMessage]) -> list[dict[str, Any]]:
-    """Take messages as they may be written, each with an id of its own."""
-    given: list[Any] = as_list("messages", messages)
-    for place, message in enumerate(given):
-        if not isinstance(message, Mapping) or message.keys() & {"id", "conversation_id"}:
-            raise InvalidValue(f"messages.{place}", "not a new message")
-    whose = {"conversation_id": conversation_id}
-    taken: Any = checked(_Batch, {"messages": [{**one, **whose} for one in given]})["messages"]
-    return [{**_DEFAULTS, **message, "id": uuid7()} for message in taken]
-
-
-def _document(batch: list[dict[str, Any]]) -> str:
-    """Write messages as one document; what JSON would lose has been refused already."""
-    names = (*WRITTEN, "external_id")
-    rows = [{**{name: one[name] for name in names}, "place": place} for place, one in enumerate(batch)]
-    return msgspec.json.encode(rows).decode()
 
 
 def _as_content(content: str) -> str:

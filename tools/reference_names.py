@@ -19,7 +19,7 @@ from chatapp_db.database import DatabaseSettings
 from chatapp_db.execution.operation import operation
 from chatapp_db.repositories.base import Entity
 from chatapp_db.schema import enums, payloads
-from chatapp_db.scopes import PlatformScope, _repository
+from chatapp_db.scopes import Platform, _repository
 
 __all__ = [
     "Offer",
@@ -61,7 +61,7 @@ class Offer:
 def offers() -> tuple[Offer, ...]:
     """Find the repositories in the scopes of a database, which connects to nothing before the first call."""
     company = Database("postgresql://").company(UUID(int=0))
-    platform = PlatformScope(company.carrier, None)
+    platform = Platform(company.carrier, None)
     return tuple(
         Offer(scope, name, type(getattr(opened, name)))
         for scope, opened in (("company", company), ("platform", platform))

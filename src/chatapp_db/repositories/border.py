@@ -29,6 +29,8 @@ __all__ = [
     "as_member",
     "as_moment",
     "as_positive",
+    "as_record",
+    "as_records",
     "as_slug",
     "as_term",
     "as_text",

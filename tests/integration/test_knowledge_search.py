@@ -85,6 +85,15 @@ def library(world, db, runner):
     runner.run(settled(library.store.unwrap().close()))
 
 
+async def test_diversity_prefers_a_passage_that_is_unlike_the_one_before(library, db):
+    company_id = await new_company(db)
+    passages = {"east": EAST, "a little north of east": [0.99, 0.14], "north east": NORTHEAST}
+    await library.shelved(company_id, passages)
+
+    assert await library.found(company_id, EAST, 2) == ["east", "a little north of east"]
+    assert await library.found(company_id, EAST, 2, diversity=0.9) == ["east", "north east"]
+
+
 async def test_a_text_is_searched_for_by_its_meaning(db, library):
     company_id = await new_company(db)
     await library.shelved(company_id, {"Poland": EAST, "Norway": NORTH, "Finland": NORTHEAST})

@@ -61,6 +61,7 @@ class _Wanted:
     filter: Filter | None
     min_score: float | None
     stale: Stale
+    diversity: float | None
 
     @property
     def of_store(self) -> Filter | None:
@@ -92,6 +93,7 @@ class SearchingOperations:
         filter: Filter | None = None,
         min_score: float | None = None,
         stale: Stale = "drop",
+        diversity: float | None = None,
         fallback: Fallback | None = None,
     ) -> SearchResult:
         """Find the company's ``k`` chunks nearest to a text or to a vector, best first.
@@ -99,12 +101,14 @@ class SearchingOperations:
         A text is embedded by the index's embedder. Of an agent, only what it answers from is found: its own
         sources and the whole company's. A chunk whose content changed since its vector was made is passed
         over, or with ``stale="allow"`` given as it is now; one that was deleted is never given.
+        ``diversity``, from 0 to 1, prefers chunks that are unlike those before them.
 
         A store that is unavailable raises VectorStoreUnavailable; with ``fallback="keyword"`` the chunks with
         the telling words of the text are found instead, the result says that it is ``degraded``, and
-        ``min_score``, which is about vectors, does not count.
+        ``min_score`` and ``diversity``, which are about vectors, do not count.
 
-        Raises InvalidValue, also for a text where the index has no embedder, TenantIsolationError.
+        Raises NotSupported where the store's engine has no diversity, InvalidValue, also for a text where the
+        index has no embedder, TenantIsolationError.
         """
         wanted = _Wanted(
             as_company_id(company_id),
@@ -113,6 +117,7 @@ class SearchingOperations:
             filter,
             check_score(min_score),
             stale,
+            diversity,
         )
         _one_of("stale", stale, Stale)
         if fallback is not None:
@@ -144,6 +149,7 @@ class SearchingOperations:
                 asked,
                 filter=wanted.of_store,
                 min_score=wanted.min_score,
+                diversity=wanted.diversity,
             )
             found = await self._hydrated(wanted, hits)
             if len(found) >= wanted.k or len(hits) < asked or asked == MAX_LIMIT:

@@ -7,7 +7,7 @@ import uuid
 from chatapp_db.execution.operation import Asyncio, Blocking, operation
 from chatapp_db.vectors.engine import Collection, Selection
 from chatapp_db.vectors.guard import GuardedEngine
-from chatapp_db.vectors.points import read_point
+from chatapp_db.vectors.points import read_points
 from chatapp_db.vectors.strictness import MAX_LIMIT, check_company
 
 __all__ = ["AsyncVectorAdmin", "VectorAdmin"]
@@ -36,7 +36,7 @@ class _AdminOperations:
             payloads, _ = await self._engine.scroll(everything, MAX_LIMIT, None)
             if not payloads:
                 return purged
-            chunk_ids = [read_point(company_id, payload, self._keys).chunk_id for payload in payloads]
+            chunk_ids = [point.chunk_id for point in read_points(company_id, payloads, self._keys)]
             await self._engine.delete(Selection(company_id, chunk_ids=chunk_ids))
             purged += len(chunk_ids)
 

@@ -173,14 +173,14 @@ class GuardedEngine:
             outcome = _outcome(error, tally)
             raise
         finally:
-            seconds = time.monotonic() - began
-            self._tell(StoreCall(self.name, operation, outcome, seconds, max(0, tally.tries - 1)))
+            if self._observe is not None:
+                seconds, retries = time.monotonic() - began, max(0, tally.tries - 1)
+                self._tell(self._observe, StoreCall(self.name, operation, outcome, seconds, retries))
 
-    def _tell(self, call: StoreCall) -> None:
-        if self._observe is None:
-            return
+    @staticmethod
+    def _tell(observe: Observe, call: StoreCall) -> None:
         try:
-            self._observe(call)
+            observe(call)
         except Exception:  # noqa: BLE001  # who watches must not be able to fail what is watched
             _LOG.exception("the observer of the vector store failed")
 

@@ -92,7 +92,7 @@ class Keys:
 
     def read(self, meta: Mapping[str, object]) -> dict[str, object]:
         """Give a payload's metadata back as it was put in."""
-        return {name: _read(self._kinds.get(name), value) for name, value in meta.items()}
+        return {name: _read(self._kinds.get(name), value) for name, value in meta.items()} if meta else {}
 
 
 def _json(value: Scalar) -> StoredScalar:

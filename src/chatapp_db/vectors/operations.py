@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from chatapp_db.errors import InvalidValue, NotSupported
 from chatapp_db.execution.operation import operation
-from chatapp_db.vectors.engine import Capability, Collection, Found, PreparedQuery, Selection
+from chatapp_db.vectors.engine import Capability, Collection, PreparedQuery, Selection
 from chatapp_db.vectors.filters import Eq, Filter, resolve
 from chatapp_db.vectors.guard import GuardedEngine, Health
 from chatapp_db.vectors.points import (
@@ -20,8 +20,8 @@ from chatapp_db.vectors.points import (
     StoredPoint,
     batches,
     prepare,
-    read_hit,
-    read_point,
+    read_hits,
+    read_points,
 )
 from chatapp_db.vectors.query import MAX_BATCH_QUERIES, Query, prepare_query
 from chatapp_db.vectors.sparse import SparseVector, check_sparse
@@ -116,7 +116,8 @@ class VectorOperations:
         hits: list[list[SearchHit]] = []
         for start in range(0, len(prepared), MAX_BATCH_QUERIES):
             some = prepared[start : start + MAX_BATCH_QUERIES]
-            hits += [self._hits(company_id, found) for found in await self._engine.search(some)]
+            answers = await self._engine.search(some)
+            hits += [read_hits(company_id, found, self._collection.keys) for found in answers]
         return hits
 
     @operation
@@ -218,8 +219,5 @@ class VectorOperations:
             prepared[one.id] = one
         return list(prepared.values())
 
-    def _hits(self, company_id: uuid.UUID, found: Found) -> list[SearchHit]:
-        return [read_hit(company_id, payload, score, self._collection.keys) for payload, score in found]
-
     def _read(self, company_id: uuid.UUID, payloads: Iterable[Payload | None]) -> list[StoredPoint]:
-        return [read_point(company_id, payload, self._collection.keys) for payload in payloads]
+        return read_points(company_id, payloads, self._collection.keys)

@@ -7,17 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from chatapp_db.cli.options import AsJson, PlatformRole, Schema, Url
+from chatapp_db.cli.opening import database
+from chatapp_db.cli.options import PLATFORM, AsJson, PlatformRole, Schema, Url
+from chatapp_db.cli.outcome import say
 from chatapp_db.cli.progress import progress
 from chatapp_db.cli.stores import (
-    PLATFORM,
     ApiKey,
     MetadataKeys,
     StoreUrl,
-    database,
     embeddings_of,
     open_stores,
-    say,
     store_of,
 )
 

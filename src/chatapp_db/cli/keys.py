@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chatapp_db.cli.options import AsJson, PlatformRole, Schema, Url
-from chatapp_db.cli.outcome import REFUSED
+from chatapp_db.cli.opening import database
+from chatapp_db.cli.options import PLATFORM, AsJson, PlatformRole, Schema, Url
+from chatapp_db.cli.outcome import REFUSED, say
 from chatapp_db.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def rotate(
     url: Url,
     keys: Keys,
     schema: Schema = None,
-    platform_role: PlatformRole = "chatapp_platform",
+    platform_role: PlatformRole = PLATFORM,
     as_json: AsJson = False,
 ) -> None:
     """Seal every secret of every company with the first key.
@@ -59,16 +59,15 @@ def rotate(
     Safe to run while services write, and again after an interruption. Ends with 1 where a secret is still
     under an old key: that key is needed until none is.
     """
-    from chatapp_db.database import Database
     from chatapp_db.encryption import KeyRing
 
     ring = KeyRing.parse(keys)
     with (
-        Database(url, schema=schema, platform_role=platform_role or None, keys=ring) as db,
+        database(url, schema, platform_role, keys=ring) as db,
         progress("sealing anew", "secrets") as move,
     ):
         rotation = db.rotate_keys(tell=lambda so_far: move(so_far.found, so_far.resealed + so_far.unopened))
-    typer.echo(json.dumps(asdict(rotation), default=str) if as_json else _summary(rotation))
+    say(_summary(rotation), asdict(rotation), as_json)
     if not rotation.is_complete:
         raise typer.Exit(REFUSED)
 

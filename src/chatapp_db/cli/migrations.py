@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Annotated, Any, TypedDict
 
 import typer
 
 import chatapp_db
-from chatapp_db.cli.options import AppRole, AsJson, LockTimeout, NamedSchema, PlatformRole, Schema, Url
-from chatapp_db.cli.outcome import REFUSED
+from chatapp_db.cli.options import (
+    APP,
+    PLATFORM,
+    AppRole,
+    AsJson,
+    LockTimeout,
+    NamedSchema,
+    PlatformRole,
+    Schema,
+    Url,
+)
+from chatapp_db.cli.outcome import REFUSED, say
 
 __all__ = ["commands"]
-
-APP = "chatapp_app"
-PLATFORM = "chatapp_platform"
 
 commands = typer.Typer()
 
@@ -42,7 +48,7 @@ def migrate(
     """
     roles = _roles(app_role, platform_role)
     report = chatapp_db.migrate(url, schema=schema, lock_timeout=lock_timeout, **roles)
-    _print(report, asdict(report), as_json)
+    say(report, asdict(report), as_json)
 
 
 @commands.command()
@@ -53,14 +59,14 @@ def verify(url: Url, schema: Schema = None, as_json: AsJson = False) -> None:
     release has migrated already is fine.
     """
     found = chatapp_db.verify(url, schema=schema)
-    _print(found, _status(found, schema), as_json)
+    say(found, _status(found, schema), as_json)
 
 
 @commands.command()
 def status(url: Url, schema: Schema = None, as_json: AsJson = False) -> None:
     """Say where the schema stands beside this release; ends with 1 unless it is current or ahead."""
     found = chatapp_db.status(url, schema=schema)
-    _print(found.message(schema), _status(found, schema), as_json)
+    say(found.message(schema), _status(found, schema), as_json)
     if found.state not in {"current", "ahead"}:
         raise typer.Exit(REFUSED)
 
@@ -80,7 +86,7 @@ def check(
     grants and indexes, too. It changes nothing: what it compares with is created and rolled back.
     """
     found = chatapp_db.check(url, schema=schema, **_roles(app_role, platform_role))
-    _print("\n".join(map(str, found)) or "no difference", [asdict(each) for each in found], as_json)
+    say("\n".join(map(str, found)) or "no difference", [asdict(each) for each in found], as_json)
     if found:
         raise typer.Exit(REFUSED)
 
@@ -101,7 +107,7 @@ def plan(
 ) -> None:
     """Print the SQL of a migration for a DBA to run with psql; no database is needed."""
     sql = chatapp_db.plan(from_=from_, to=to, schema=schema, **_roles(app_role, platform_role))
-    _print(sql.rstrip(), {"sql": sql}, as_json)
+    say(sql.rstrip(), {"sql": sql}, as_json)
 
 
 @commands.command()
@@ -121,7 +127,7 @@ def downgrade(
         raise typer.BadParameter("rows are lost for good: confirm with --yes")
     roles = _roles(app_role, platform_role)
     report = chatapp_db.downgrade(url, to, schema=schema, lock_timeout=lock_timeout, **roles)
-    _print(report, asdict(report), as_json)
+    say(report, asdict(report), as_json)
 
 
 @commands.command()
@@ -137,7 +143,7 @@ def adopt(
     """Mark an existing schema as migrated, once check finds no difference."""
     roles = _roles(app_role, platform_role)
     report = chatapp_db.adopt(url, schema=schema, lock_timeout=lock_timeout, **roles)
-    _print(report, asdict(report), as_json)
+    say(report, asdict(report), as_json)
 
 
 @commands.command()
@@ -151,7 +157,7 @@ def grants(
 ) -> None:
     """Print what a DBA runs for a login that may create no roles; no database is needed."""
     sql = chatapp_db.grants(role, schema=schema, **_roles(app_role, platform_role))
-    _print(sql.rstrip(), {"sql": sql}, as_json)
+    say(sql.rstrip(), {"sql": sql}, as_json)
 
 
 def _roles(app_role: str, platform_role: str) -> _Roles:
@@ -161,7 +167,3 @@ def _roles(app_role: str, platform_role: str) -> _Roles:
 
 def _status(found: chatapp_db.Status, schema: str | None) -> dict[str, Any]:
     return {**asdict(found), "remedy": found.remedy(schema)}
-
-
-def _print(words: object, facts: object, as_json: bool) -> None:
-    typer.echo(json.dumps(facts) if as_json else words)

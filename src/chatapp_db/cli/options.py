@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["AppRole", "AsJson", "LockTimeout", "NamedSchema", "PlatformRole", "Schema", "Url"]
+__all__ = [
+    "APP",
+    "PLATFORM",
+    "AppRole",
+    "AsJson",
+    "LockTimeout",
+    "NamedSchema",
+    "PlatformRole",
+    "Schema",
+    "Url",
+]
+
+APP = "chatapp_app"
+PLATFORM = "chatapp_platform"
 
 Url = Annotated[
     str,

@@ -1,10 +1,12 @@
-"""How a command ends that failed: its exit code, and the one line that says why."""
+"""How a command ends: what it says, and of one that failed the exit code and the line that says why."""
 
 from __future__ import annotations
 
+import json
 import re
 
 import psycopg
+import typer
 from sqlalchemy.exc import DBAPIError
 
 from chatapp_db.errors import (
@@ -18,7 +20,7 @@ from chatapp_db.errors import (
     VectorStoreUnavailable,
 )
 
-__all__ = ["INTERRUPTED", "REFUSED", "USAGE", "exit_code", "line"]
+__all__ = ["INTERRUPTED", "REFUSED", "USAGE", "exit_code", "line", "say"]
 
 REFUSED = 1
 USAGE = 2
@@ -66,3 +68,8 @@ def _reason(cause: BaseException | None) -> str | None:
     lines = str(cause).splitlines()
     telling = [text for text in lines if _FAILED in text] or lines[:1]
     return telling[-1].rpartition(_FAILED)[2].removeprefix("FATAL:") if telling else None
+
+
+def say(words: object, facts: object, as_json: bool) -> None:
+    """Print the outcome for people, or for a program."""
+    typer.echo(json.dumps(facts, default=str) if as_json else words)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,14 +16,13 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, TypeVar
 from uuid import UUID
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from chatapp_db.cli.options import AsJson, PlatformRole, Schema, Url
+from chatapp_db.cli.opening import database
+from chatapp_db.cli.options import PLATFORM, AsJson, PlatformRole, Schema, Url
 from chatapp_db.cli.outcome import REFUSED
+from chatapp_db.cli.progress import progress
 
 if TYPE_CHECKING:
-    from chatapp_db.database import Database
     from chatapp_db.privacy import Erasure, Export, Retention
     from chatapp_db.scopes import OpenScope
 
@@ -63,10 +62,10 @@ def export_company(
     output: Output = "-",
     staff_id: StaffId = None,
     schema: Schema = None,
-    platform_role: PlatformRole = "chatapp_platform",
+    platform_role: PlatformRole = PLATFORM,
 ) -> None:
     """Write every row of a company as JSON Lines, without its secrets."""
-    with _database(url, schema, platform_role) as db:
+    with database(url, schema, platform_role) as db:
         _write(db.privacy.export_company(company_id, staff_id=staff_id), output)
 
 
@@ -82,10 +81,10 @@ def export_customer(
     ] = True,
     staff_id: StaffId = None,
     schema: Schema = None,
-    platform_role: PlatformRole = "chatapp_platform",
+    platform_role: PlatformRole = PLATFORM,
 ) -> None:
     """Write a customer with all that belongs to them as JSON Lines."""
-    with _database(url, schema, platform_role) as db:
+    with database(url, schema, platform_role) as db:
         opening = db.privacy.export_customer(
             company_id, customer_id, private_notes=private_notes, staff_id=staff_id
         )
@@ -102,13 +101,13 @@ def erase_company(
     as_json: AsJson = False,
     staff_id: StaffId = None,
     schema: Schema = None,
-    platform_role: PlatformRole = "chatapp_platform",
+    platform_role: PlatformRole = PLATFORM,
 ) -> None:
     """Erase a company with every row of it.
 
     After an interruption, run it again. Its vectors go by the sync worker, as soon as that runs.
     """
-    with _database(url, schema, platform_role) as db:
+    with database(url, schema, platform_role) as db:
         erase = partial(db.privacy.erase_company, company_id, staff_id=staff_id)
         erasure = _done(erase, f"erase company {company_id}", dry_run=dry_run, yes=yes)
     _say(erasure, dry_run=dry_run, as_json=as_json)
@@ -125,13 +124,13 @@ def erase_customer(
     as_json: AsJson = False,
     staff_id: StaffId = None,
     schema: Schema = None,
-    platform_role: PlatformRole = "chatapp_platform",
+    platform_role: PlatformRole = PLATFORM,
 ) -> None:
     """Erase a customer with all that belongs to them.
 
     After an interruption, run it again.
     """
-    with _database(url, schema, platform_role) as db:
+    with database(url, schema, platform_role) as db:
         erase = partial(db.privacy.erase_customer, company_id, customer_id, staff_id=staff_id)
         erasure = _done(erase, f"erase customer {customer_id}", dry_run=dry_run, yes=yes)
     _say(erasure, dry_run=dry_run, as_json=as_json)
@@ -161,7 +160,7 @@ def retention(
     as_json: AsJson = False,
     staff_id: StaffId = None,
     schema: Schema = None,
-    platform_role: PlatformRole = "chatapp_platform",
+    platform_role: PlatformRole = PLATFORM,
 ) -> None:
     """Remove what is older than so many days; what has no number is kept.
 
@@ -175,18 +174,12 @@ def retention(
     policy = RetentionPolicy(**{name: timedelta(days=number) for name, number in days.items() if number})
     if not policy.periods():
         raise typer.BadParameter("say what is to be removed: --messages, --conversations ..")
-    with _database(url, schema, platform_role) as db:
+    with database(url, schema, platform_role) as db:
         retain = partial(
             db.privacy.retain, policy, datetime.now(UTC), company_id=company_id, staff_id=staff_id
         )
         retention = _done(retain, "remove what is too old", dry_run=dry_run, yes=yes)
     _say(retention, dry_run=dry_run, as_json=as_json)
-
-
-def _database(url: str, schema: str | None, platform_role: str) -> Database:
-    from chatapp_db.database import Database
-
-    return Database(url, schema=schema, platform_role=platform_role or None)
 
 
 def _write(opening: OpenScope[Export], output: str) -> None:
@@ -210,11 +203,11 @@ def _removed_after_an_error(
 
 
 def _write_lines(export: Export, file: IO[bytes]) -> None:
-    with _progress("exporting", None) as tell:
+    with progress("exporting", "rows") as move:
         for number, line in enumerate(export, 1):
             file.write(line.encode() + b"\n")
             if number % _SOME_LINES == 0:
-                tell(number)
+                move(None, number)
         file.flush()
 
 
@@ -227,10 +220,11 @@ def _done(act: Callable[..., R], what: str, *, dry_run: bool, yes: bool) -> R:
             return counted
         total = counted.total
         _confirm(f"{what.capitalize()}: {total:,} rows?")
-    with _progress(what.partition(" ")[0], total) as tell:
+    with progress(what.partition(" ")[0], "rows") as move:
+        move(total, 0)
 
         def told(so_far: Erasure | Retention) -> None:
-            tell(so_far.total)
+            move(total, so_far.total)
 
         return act(tell=told)
 
@@ -240,16 +234,6 @@ def _confirm(question: str) -> None:
         raise typer.BadParameter("nobody can be asked here: give --yes, or --dry-run to see what would go")
     if not typer.confirm(question, err=True):
         raise typer.Exit(REFUSED)
-
-
-@contextmanager
-def _progress(what: str, total: int | None) -> Generator[Callable[[int], None]]:
-    """Show how far it is in a terminal while the block runs, and nothing in a log; give what moves it."""
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("rows"))
-    with Progress(*columns, console=console, transient=True, disable=not console.is_interactive) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda rows: bar.update(task, completed=rows)
 
 
 def _say(result: Erasure | Retention, *, dry_run: bool, as_json: bool) -> None:

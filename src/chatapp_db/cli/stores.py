@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
@@ -19,19 +18,14 @@ if TYPE_CHECKING:
     from chatapp_db.vectors import VectorStore
 
 __all__ = [
-    "PLATFORM",
     "ApiKey",
     "EmbedderNames",
     "MetadataKeys",
     "StoreUrl",
-    "database",
     "embeddings_of",
     "open_stores",
-    "say",
     "store_of",
 ]
-
-PLATFORM = "chatapp_platform"
 
 StoreUrl = Annotated[
     str,
@@ -62,13 +56,6 @@ EmbedderNames = Annotated[
         help="A callable that takes a list of texts and gives a vector for each; of one model, or of any.",
     ),
 ]
-
-
-def database(url: str, schema: str | None, platform_role: str) -> Database:
-    """Open the database as its platform role."""
-    from chatapp_db.database import Database
-
-    return Database(url, schema=schema, platform_role=platform_role or None)
 
 
 def embeddings_of(db: Database, stores: list[Any], names: list[str] | None) -> Embeddings:
@@ -144,8 +131,3 @@ def _keys(pairs: list[str] | None) -> dict[str, Any]:
             raise InvalidValue("key", f"{name!r} is one of {', '.join(get_args(KeyKind))}")
         keys[name] = kind
     return keys
-
-
-def say(words: str, facts: object, as_json: bool) -> None:
-    """Print the outcome for people, or for a program."""
-    typer.echo(json.dumps(facts, default=str) if as_json else words)

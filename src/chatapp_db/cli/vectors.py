@@ -13,19 +13,17 @@ from uuid import UUID
 import typer
 
 from chatapp_db.cli import embedding_sets
-from chatapp_db.cli.options import AsJson, PlatformRole, Schema, Url
-from chatapp_db.cli.outcome import REFUSED
+from chatapp_db.cli.opening import database
+from chatapp_db.cli.options import PLATFORM, AsJson, PlatformRole, Schema, Url
+from chatapp_db.cli.outcome import REFUSED, say
 from chatapp_db.cli.progress import progress
 from chatapp_db.cli.stores import (
-    PLATFORM,
     ApiKey,
     EmbedderNames,
     MetadataKeys,
     StoreUrl,
-    database,
     embeddings_of,
     open_stores,
-    say,
 )
 
 if TYPE_CHECKING:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Generator
+from typing import Any
 
+import psycopg
 import pytest
 
 from chatapp_db.testing.server import Server
@@ -30,6 +32,13 @@ def runner() -> Generator[asyncio.Runner]:
     """The event loop of one test."""
     with asyncio.Runner() as runner:
         yield runner
+
+
+@pytest.fixture
+def superuser(database_url: str) -> Generator[psycopg.Connection[Any]]:
+    """A connection that no policy binds: what the repositories cannot write, or do not show."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection
 
 
 @pytest.fixture(params=["blocking", "asyncio"])

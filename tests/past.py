@@ -22,15 +22,15 @@ from tests.worlds import Awaited
 class Past:
     """A company in a time zone, what it had, and the superuser who writes that."""
 
-    def __init__(self, db: Awaited, raw: psycopg.Connection[Any], company_id: UUID) -> None:
-        self.db, self.raw, self.id = db, raw, company_id
+    def __init__(self, db: Awaited, superuser: psycopg.Connection[Any], company_id: UUID) -> None:
+        self.db, self.superuser, self.id = db, superuser, company_id
         self.agent_id: UUID
         self.customer_id: UUID
 
     @classmethod
-    async def new(cls, db: Awaited, raw: psycopg.Connection[Any], zone: str) -> Past:
-        past = cls(db, raw, await new_company(db))
-        raw.execute("UPDATE chatapp_companies SET timezone = %s WHERE id = %s", [zone, past.id])
+    async def new(cls, db: Awaited, superuser: psycopg.Connection[Any], zone: str) -> Past:
+        past = cls(db, superuser, await new_company(db))
+        superuser.execute("UPDATE chatapp_companies SET timezone = %s WHERE id = %s", [zone, past.id])
         past.agent_id = await new_agent(db, past.id)
         past.customer_id = await new_customer(db, past.id)
         return past
@@ -47,7 +47,7 @@ class Past:
     def change(self, conversation_id: UUID, **values: Any) -> None:
         assignments = ", ".join(f"{name} = %s" for name in values)
         text = f"UPDATE chatapp_conversations SET {assignments} WHERE id = %s"
-        self.raw.execute(text, [*values.values(), conversation_id])
+        self.superuser.execute(text, [*values.values(), conversation_id])
 
     def message(
         self,
@@ -59,7 +59,7 @@ class Past:
         tokens: int = 0,
         is_private: bool = False,
     ) -> None:
-        self.raw.execute(
+        self.superuser.execute(
             "INSERT INTO chatapp_messages (company_id, conversation_id,"
             " created_at, role, sender_user_id, tokens_used, is_private, content)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s, 'Hi')",

@@ -47,12 +47,6 @@ def night(login_url, monkeypatch, capsys):
     return run
 
 
-@pytest.fixture
-def superuser(database_url):
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
-
-
 def founded(db: Database, name: str) -> Company:
     with db.platform("a test needs a company") as platform:
         company = platform.companies.create(

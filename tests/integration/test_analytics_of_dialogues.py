@@ -100,7 +100,7 @@ def talks(agents, person, count, seed):
 
 
 def write(past, talks):
-    with past.raw.cursor() as cursor:
+    with past.superuser.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO chatapp_conversations (company_id, id, agent_id, customer_id, status, started_at,"
             " last_message_at, first_response_at, resolved_at, escalated_at)"
@@ -157,11 +157,11 @@ def measures(row):
 
 
 @pytest.fixture
-def companies(db, raw, runner):
+def companies(db, superuser, runner):
     """Each zone's company with its dialogues."""
 
     async def make(seed, zone):
-        past = await Past.new(db, raw, zone)
+        past = await Past.new(db, superuser, zone)
         agents = [past.agent_id, await new_agent(db, past.id, "Second")]
         said = list(talks(agents, await new_user(db, past.id), DIALOGUES // len(ZONES), seed))
         write(past, said)

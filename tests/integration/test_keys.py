@@ -43,12 +43,6 @@ def opened(world, login_url):
     return lambda keys, **more: world.open(login_url("service"), keys=keys, **more)
 
 
-@pytest.fixture
-def superuser(database_url):
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
-
-
 def told(error: BaseException) -> str:
     chain = [error, error.__cause__, error.__context__]
     return "\n".join([*(f"{one!r} {vars(one)}" for one in chain if one), *traceback.format_exception(error)])

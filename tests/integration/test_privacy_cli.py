@@ -6,7 +6,6 @@ import json
 import stat
 from uuid import uuid4
 
-import psycopg
 import pytest
 
 from chatapp_db import Database
@@ -20,12 +19,6 @@ def db(login_url):
     """The commands are blocking, so one world is enough."""
     with Database(login_url("service")) as database:
         yield Awaited(database)
-
-
-@pytest.fixture
-def superuser(database_url):
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
 
 
 @pytest.fixture

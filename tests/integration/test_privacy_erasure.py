@@ -23,12 +23,6 @@ OF_A_COMPANY = {table.name: table for table in of_a_company()}
 
 
 @pytest.fixture
-def superuser(database_url):
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
 def populations(database_url) -> Populations:
     """Two companies with rows in every table."""
     return populate(database_url)

@@ -9,7 +9,6 @@ from collections import defaultdict
 from operator import itemgetter
 from typing import Any
 
-import psycopg
 import pytest
 
 from chatapp_db.errors import InvalidValue, NotFound, ScopeEnded
@@ -22,12 +21,6 @@ OUTLIVES_ITS_COMPANY = {"chatapp_vector_outbox"}
 """Tables that name a company and keep their rows when it is erased, for a reason that they declare."""
 
 OF_A_CUSTOMER = {"chatapp_conversations", "chatapp_conversation_analytics", "chatapp_messages"}
-
-
-@pytest.fixture
-def superuser(database_url):
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
 
 
 @pytest.fixture

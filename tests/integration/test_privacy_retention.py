@@ -42,12 +42,6 @@ KEPT = {
 
 
 @pytest.fixture
-def superuser(database_url):
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
 def small_batches(monkeypatch):
     """Many batches of few rows, as of a large company."""
     for name in ("BATCH", "PAGE"):

@@ -23,8 +23,8 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-def past(db, raw, runner):
-    return runner.run(Past.new(db, raw, "America/New_York"))
+def past(db, superuser, runner):
+    return runner.run(Past.new(db, superuser, "America/New_York"))
 
 
 async def test_a_note_on_a_conversation_is_added_to(db):
@@ -125,7 +125,9 @@ async def test_each_message_counts_on_exactly_one_day(past):
 async def test_a_message_of_a_long_transaction_counts_although_its_conversation_looks_older(past):
     conversation_id = await past.conversation(STARTS)
     past.message(conversation_id, STARTS)
-    past.raw.execute("UPDATE chatapp_conversations SET last_message_at = %s", [STARTS - timedelta(hours=20)])
+    past.superuser.execute(
+        "UPDATE chatapp_conversations SET last_message_at = %s", [STARTS - timedelta(hours=20)]
+    )
     assert (await past.rollup(DAY)).messages_total == 1
 
 
@@ -204,9 +206,9 @@ async def test_what_is_no_day_is_refused(db, day):
         ("Australia/Lord_Howe", date(2026, 4, 5), datetime(2026, 4, 4, 13, tzinfo=UTC), 24.5),
     ],
 )
-async def test_a_day_lasts_as_long_as_the_clocks_say(db, raw, case):
+async def test_a_day_lasts_as_long_as_the_clocks_say(db, superuser, case):
     zone, day, begins, hours = case
-    past = await Past.new(db, raw, zone)
+    past = await Past.new(db, superuser, zone)
     ends = begins + timedelta(hours=hours)
     instant = timedelta(microseconds=1)
     for moment in (begins - instant, begins, ends - instant, ends):
@@ -222,15 +224,15 @@ async def test_the_ends_of_the_calendar_are_days_too(past, day):
 
 
 @pytest.fixture
-def big(raw):
+def big(superuser):
     """A company with months of conversations, one every ten minutes until the end of the day."""
     company_id = uuid4()
-    raw.execute("SET session_replication_role = replica")
-    raw.execute(
+    superuser.execute("SET session_replication_role = replica")
+    superuser.execute(
         "INSERT INTO chatapp_companies (id, name, slug, subscription_plan_id) VALUES (%s, 'Big', 'big', %s)",
         [company_id, uuid4()],
     )
-    raw.execute(
+    superuser.execute(
         "INSERT INTO chatapp_conversations"
         " (company_id, agent_id, customer_id, status, resolved_at, started_at, last_message_at)"
         " SELECT %s, gen_random_uuid(), gen_random_uuid(), 'resolved', t, t, t"
@@ -238,26 +240,26 @@ def big(raw):
         " LATERAL (SELECT timestamptz '2026-03-09' - n * interval '10 minutes' AS t) AS at",
         [company_id],
     )
-    raw.execute(
+    superuser.execute(
         "INSERT INTO chatapp_messages (company_id, conversation_id, role, content, created_at)"
         " SELECT company_id, id, 'user', 'Hi', started_at FROM chatapp_conversations, generate_series(1, 20)"
     )
-    raw.execute("ANALYZE chatapp_conversations, chatapp_messages")
+    superuser.execute("ANALYZE chatapp_conversations, chatapp_messages")
     return company_id
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("role", ["chatapp_app", "chatapp_platform"])
-def test_a_roll_up_reads_by_index_what_the_day_needs(raw, big, role):
-    raw.execute(f"SET ROLE {role}")
-    raw.execute("SELECT set_config('chatapp.company_id', %s, false)", [str(big)])
+def test_a_roll_up_reads_by_index_what_the_day_needs(superuser, big, role):
+    superuser.execute(f"SET ROLE {role}")
+    superuser.execute("SELECT set_config('chatapp.company_id', %s, false)", [str(big)])
     statement, given = {
         "chatapp_app": (rollup(), {"company_id": big, "date": DAY}),
         "chatapp_platform": (rollup_due(), {"now": ENDS, "days": 1}),
     }[role]
     bound = statement.bind({**given, "new_id": uuid4()})
     explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.text}"
-    nodes = list(scans(psycopg.RawCursor(raw).execute(explain, bound).fetchone()[0][0]["Plan"]))
+    nodes = list(scans(psycopg.RawCursor(superuser).execute(explain, bound).fetchone()[0][0]["Plan"]))
     for table, most in {"chatapp_conversations": 1000, "chatapp_messages": 5000}.items():
         of_table = [node for node in nodes if node.get("Relation Name") == table]
         assert of_table

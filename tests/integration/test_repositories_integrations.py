@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-import psycopg
 import pytest
 
 from chatapp_db import Access, KeyRing
@@ -20,12 +19,6 @@ CONFIG = {"token": "xoxb-plaintextmarker", "scopes": ["chat:write"], "nested": {
 @pytest.fixture
 def db(world, login_url):
     return world.open(login_url("service"), keys=KEYS)
-
-
-@pytest.fixture
-def superuser(database_url):
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
 
 
 async def test_what_a_connection_signs_in_with_comes_back(db):

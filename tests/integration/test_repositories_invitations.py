@@ -28,12 +28,6 @@ EMAIL = "grace@example.com"
 A_DAY = dt.timedelta(days=1)
 
 
-@pytest.fixture
-def superuser(database_url):
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
-
-
 async def invited(db: Awaited, company_id: UUID, email: str = EMAIL, **more: Any) -> tuple[Any, str]:
     row, token = await db.company(company_id).invitations.create(email, **more)
     return row, token.get_secret_value()

@@ -20,8 +20,8 @@ ENDS = datetime(2026, 10, 25, 23, tzinfo=UTC)
 
 
 @pytest.fixture
-def past(db, raw, runner):
-    return runner.run(Past.new(db, raw, "Europe/Berlin"))
+def past(db, superuser, runner):
+    return runner.run(Past.new(db, superuser, "Europe/Berlin"))
 
 
 @pytest.fixture

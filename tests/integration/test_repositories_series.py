@@ -17,15 +17,15 @@ COUNTS = ["conversations", "resolved", "escalated", "messages", "tokens"]
 class Days:
     """A company whose days are given."""
 
-    def __init__(self, db, raw, company_id):
-        self.db, self.raw, self.id = db, raw, company_id
+    def __init__(self, db, superuser, company_id):
+        self.db, self.superuser, self.id = db, superuser, company_id
         self.analytics = db.company(company_id).daily_analytics
 
     def write(self, day, **values):
         names = ", ".join(["company_id", "date", *values])
         places = ", ".join(["%s"] * (len(values) + 2))
         text = f"INSERT INTO chatapp_daily_analytics ({names}) VALUES ({places})"
-        self.raw.execute(text, [self.id, day, *values.values()])
+        self.superuser.execute(text, [self.id, day, *values.values()])
 
     async def series(self, metric, first, last, by="day"):
         points = await self.analytics.series(metric, first, last, by=by)
@@ -33,8 +33,8 @@ class Days:
 
 
 @pytest.fixture
-def days(db, raw, runner):
-    return Days(db, raw, runner.run(new_company(db)))
+def days(db, superuser, runner):
+    return Days(db, superuser, runner.run(new_company(db)))
 
 
 def after(days):

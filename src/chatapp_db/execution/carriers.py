@@ -47,8 +47,8 @@ class Carrier(Protocol):
         ...
 
 
-class SingleCalls:
-    """Each call is its own transaction: prologue and statement in one pipeline, one round trip."""
+class _Entering:
+    """Enters a database for one company or for the platform, and says who acts."""
 
     __slots__ = ("_acting", "_company_id", "_entrance", "_platform", "actor")
 
@@ -71,6 +71,12 @@ class SingleCalls:
         """How the database is entered."""
         return self._entrance.access
 
+
+class SingleCalls(_Entering):
+    """Each call is its own transaction: prologue and statement in one pipeline, one round trip."""
+
+    __slots__ = ()
+
     async def fetch(
         self, statement: Statement[R], parameters: Mapping[str, Any], *, before: Sequence[Message] = ()
     ) -> list[R]:
@@ -92,22 +98,13 @@ class SingleCalls:
         return statement.rows(records)
 
 
-class Transaction:
+class Transaction(_Entering):
     """All calls share one transaction, from ``begin`` to ``end``; one call at a time.
 
     ``opening`` are commands that it begins with, in the same message: what kind of transaction it is.
     """
 
-    __slots__ = (
-        "_busy",
-        "_company_id",
-        "_entrance",
-        "_opened",
-        "_opening",
-        "_platform",
-        "_savepoints",
-        "actor",
-    )
+    __slots__ = ("_busy", "_opened", "_opening", "_savepoints")
 
     def __init__(
         self,
@@ -118,10 +115,7 @@ class Transaction:
         actor: Acting | None = None,
         opening: Sequence[str] = (),
     ) -> None:
-        self._entrance = entrance
-        self._company_id = company_id
-        self._platform = platform
-        self.actor = actor
+        super().__init__(entrance, company_id, platform=platform, actor=actor)
         self._opening = opening
         self._busy = Lock()
         self._savepoints = 0
@@ -135,17 +129,12 @@ class Transaction:
         pooled = await entrance.acquire()
         try:
             line = await entrance.line(pooled)
-            acting = None if self.actor is None else self.actor.setting()
-            beginning = line.prologue(platform=self._platform).begin(self._company_id, actor=acting)
+            prologue = line.prologue(platform=self._platform)
+            beginning = prologue.begin(self._company_id, actor=self._acting)
             await line.command("; ".join([beginning, *self._opening]))
         except BaseException as error:  # noqa: BLE001  # an interrupted call leaves its connection behind too
             await entrance.fail(pooled, error)
         self._opened = pooled, line
-
-    @property
-    def access(self) -> Access:
-        """How the database is entered."""
-        return self._entrance.access
 
     async def fetch(
         self, statement: Statement[R], parameters: Mapping[str, Any], *, before: Sequence[Message] = ()

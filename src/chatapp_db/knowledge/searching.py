@@ -53,7 +53,10 @@ class SearchResult(list[ScoredChunk]):
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What a search may give."""
+    """What a search may give.
+
+    Raises InvalidValue.
+    """
 
     company: UUID
     k: int
@@ -62,6 +65,13 @@ class _Wanted:
     min_score: float | None
     stale: Stale
     diversity: float | None
+
+    def __post_init__(self) -> None:
+        check_limit("k", self.k)
+        if self.agent_id is not None:
+            as_id("agent_id", self.agent_id)
+        check_score(self.min_score)
+        _one_of("stale", self.stale, Stale)
 
     @property
     def of_store(self) -> Filter | None:
@@ -110,16 +120,8 @@ class SearchingOperations:
         Raises NotSupported where the store's engine has no diversity, InvalidValue, also for a text where the
         index has no embedder, TenantIsolationError.
         """
-        wanted = _Wanted(
-            as_company_id(company_id),
-            check_limit("k", k),
-            None if agent_id is None else as_id("agent_id", agent_id),
-            filter,
-            check_score(min_score),
-            stale,
-            diversity,
-        )
-        _one_of("stale", stale, Stale)
+        company = as_company_id(company_id)
+        wanted = _Wanted(company, k, agent_id, filter, min_score, stale, diversity)
         if fallback is not None:
             _one_of("fallback", fallback, Fallback)
             refuse_unanswerable(query, filter, self._store.collection.keys)

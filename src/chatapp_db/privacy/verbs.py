@@ -53,10 +53,7 @@ class PrivacyOperations:
         company, customer = as_company_id(company_id), as_id("customer_id", customer_id)
         uprooting = Uprooting(CUSTOMER, company, customer, tell)
         trail = Trail("customer", customer, company, staff_id)
-        await self._begin_to_erase(uprooting, trail, dry_run=dry_run)
-        if not dry_run:
-            await self._finish(uprooting, trail)
-        return uprooting.erasure
+        return await self._erase(uprooting, trail, dry_run=dry_run)
 
     @operation
     async def erase_company(
@@ -79,10 +76,7 @@ class PrivacyOperations:
         company = as_company_id(company_id)
         uprooting = Uprooting(COMPANY, company, company, tell)
         trail = Trail("company", company, None, staff_id)
-        await self._begin_to_erase(uprooting, trail, dry_run=dry_run)
-        if not dry_run:
-            await self._finish(uprooting, trail)
-        return uprooting.erasure
+        return await self._erase(uprooting, trail, dry_run=dry_run)
 
     @operation
     async def anonymise_user(
@@ -142,12 +136,17 @@ class PrivacyOperations:
         await self._weed(weeding, None, staff_id, dry_run=dry_run)
         return weeding.retention
 
-    async def _begin_to_erase(self, uprooting: Uprooting, trail: Trail, *, dry_run: bool) -> None:
-        """Delete what can be by single calls, or count it all."""
+    async def _erase(self, uprooting: Uprooting, trail: Trail, *, dry_run: bool) -> Erasure:
+        """Delete what can be by single calls, then the rest; or count it all."""
         carrier = SingleCalls(self._entrance, None, platform=True)
         await found(uprooting.tree, carrier, uprooting.parameters)
         await trail.note(carrier, "erasure_begun", dry_run=dry_run)
-        await (uprooting.count(carrier) if dry_run else uprooting.clear(carrier))
+        if dry_run:
+            await uprooting.count(carrier)
+        else:
+            await uprooting.clear(carrier)
+            await self._finish(uprooting, trail)
+        return uprooting.erasure
 
     async def _finish(self, uprooting: Uprooting, trail: Trail) -> None:
         """Delete the rest and note what was erased, in one transaction; again if others were in its way."""

@@ -98,6 +98,9 @@ SELECT count(*), count(*) FILTER (WHERE assigned_user_id = %(user_id)s),
 _SEARCH = """
 SELECT id, conversation_id, role, type, content, sender_user_id, is_private, external_id, attachments,
        metadata, tokens_used, created_at, updated_at
-  FROM chatapp_messages WHERE company_id = %(company_id)s
-   AND to_tsvector('simple'::regconfig, left(content, 65536)) @@ websearch_to_tsquery('simple', %(words)s)
+  FROM chatapp_messages WHERE company_id::text = %(company_id)s::text
+   AND to_tsvector('simple'::regconfig, left(content, 65536))
+       || array_to_tsvector(ARRAY['company ' || company_id::text])
+    @@ (websearch_to_tsquery('simple', %(words)s)
+        && quote_literal('company ' || %(company_id)s::text)::tsquery)
  ORDER BY created_at DESC, id DESC LIMIT 25"""

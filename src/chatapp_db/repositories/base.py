@@ -13,7 +13,7 @@ from chatapp_db.execution.statement import COMPANY, Statement, company_key, cons
 from chatapp_db.repositories.paging import limit_of
 from chatapp_db.schema.base import Base
 
-__all__ = ["NEWEST_BY", "Entity", "Identified", "is_one_of", "newest_first", "owned", "table_of"]
+__all__ = ["ALONE", "NEWEST_BY", "Entity", "Identified", "is_one_of", "newest_first", "owned", "table_of"]
 
 
 class Identified(Protocol):
@@ -25,6 +25,8 @@ class Identified(Protocol):
 Row = TypeVar("Row", bound=Identified)
 
 NEWEST_BY = ("id",)
+ALONE = {"max_parallel_workers_per_gather": "0"}
+"""Settings of a statement that an index serves: it is done before a worker has started."""
 _STATEMENTS = 256
 
 

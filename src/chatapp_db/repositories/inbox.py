@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from chatapp_db.errors import InvalidValue
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement
-from chatapp_db.repositories.base import is_one_of, owned, table_of
+from chatapp_db.repositories.base import ALONE, is_one_of, owned, table_of
 from chatapp_db.repositories.border import as_id, as_member
 from chatapp_db.repositories.keyset import Cursors, Order, Step
 from chatapp_db.repositories.lifecycle import CONVERSATIONS, OPEN, as_priority
@@ -194,8 +194,6 @@ _ORDERS = {
 
 # Planning the whole inbox takes as long as reading it; a person's is read whole by a plan for anybody.
 _ONCE, _EACH_TIME = ({"plan_cache_mode": f"force_{kind}_plan"} for kind in ("generic", "custom"))
-# Counting an index takes less than to start a worker.
-_ALONE = {"max_parallel_workers_per_gather": "0"}
 
 _NEVER = sa.literal_column("'infinity'::timestamptz", _c.waiting_since.type)
 _USER_ID = sa.bindparam("user_id", type_=_c.assigned_user_id.type)
@@ -297,4 +295,4 @@ def _inbox_counts() -> Statement[InboxCounts]:
     open_ones = [sa.select(*counts).where(owned(_conversations), is_one_of(_c.status, one)) for one in OPEN]
     branches = sa.union_all(*open_ones).subquery("branches")
     sums = [sa.cast(sa.func.sum(column), sa.BigInteger()).label(column.key) for column in branches.c]
-    return Statement(sa.select(*sums), InboxCounts, settings=_ALONE)
+    return Statement(sa.select(*sums), InboxCounts, settings=ALONE)

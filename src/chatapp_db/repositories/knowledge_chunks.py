@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement, constant
-from chatapp_db.repositories.base import Entity, owned, table_of
+from chatapp_db.repositories.base import ALONE, Entity, owned, table_of
 from chatapp_db.repositories.border import TERM_LENGTH, as_id, as_ids, as_text
 from chatapp_db.repositories.operations import AsyncioRepository, BlockingRepository, TenantOperations
 from chatapp_db.repositories.paging import Page, as_limit, cut, limit_of, rung, seal, unseal
@@ -123,4 +123,5 @@ def _keyword_search(rows: int) -> Statement[KnowledgeChunkRow]:
         .render_derived("found")
     )
     chunks = sa.select(*c).join_from(found, _chunks, sa.and_(owned(_chunks), c.id == found.c.id))
-    return Statement(chunks.order_by(found.c.rank.desc(), c.id.desc()), KnowledgeChunkRow)
+    in_order = chunks.order_by(found.c.rank.desc(), c.id.desc())
+    return Statement(in_order, KnowledgeChunkRow, settings=ALONE)

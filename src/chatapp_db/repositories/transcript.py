@@ -13,7 +13,7 @@ from chatapp_db.errors import InvalidValue
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement, constant, scalar
 from chatapp_db.repositories.appending import CONVERSATION_ID
-from chatapp_db.repositories.base import owned, table_of
+from chatapp_db.repositories.base import ALONE, owned, table_of
 from chatapp_db.repositories.border import TERM_LENGTH, as_id, as_moment, as_positive, as_text
 from chatapp_db.repositories.keyset import Cursors, Order, Step
 from chatapp_db.repositories.operations import TenantOperations
@@ -208,7 +208,8 @@ def _search(rows: int) -> Statement[MessageRow]:
         .render_derived("found")
     )
     messages = sa.select(*_c).join_from(found, _messages, sa.and_(owned(_messages), _c.id == found.c.id))
-    return Statement(messages.order_by(*(column.desc() for column in _KEY)), MessageRow)
+    in_order = messages.order_by(*(column.desc() for column in _KEY))
+    return Statement(in_order, MessageRow, settings=ALONE)
 
 
 @cache

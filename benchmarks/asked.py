@@ -55,7 +55,7 @@ class Asked:
     """Conversations of more messages than a page has; nothing is appended to them."""
     user_id: UUID
     day: dt.date
-    """A day on which much was written."""
+    """The last one that is over: what a night adds up."""
     messages: int
     """How many there are in the whole database."""
 
@@ -86,7 +86,6 @@ SELECT ARRAY(SELECT id FROM chatapp_agents WHERE company_id = %(company_id)s ORD
        ARRAY(SELECT id FROM threads WHERE long ORDER BY id LIMIT 64),
        (SELECT assigned_user_id FROM chatapp_conversations WHERE assigned_user_id IS NOT NULL
           AND company_id = %(company_id)s GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1),
-       (SELECT (started_at AT TIME ZONE 'UTC')::date FROM chatapp_conversations
-         GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1),
+       (SELECT (max(started_at) AT TIME ZONE 'UTC')::date - 1 FROM chatapp_conversations),
        (SELECT count(*) FROM chatapp_messages)
 """

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
-from time import perf_counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 from benchmarks.figures import Figure, Goal, agree
-from benchmarks.measuring import Contender, compared
+from benchmarks.measuring import Contender, compared, once
 from benchmarks.peers.chatapp import OURS
 from benchmarks.stage import Stage
 from chatapp_db import Database
@@ -18,46 +19,52 @@ __all__ = ["measure"]
 
 _ALL_AT_ONCE = "chatapp_db, all at once"
 _GOAL = Goal(0.55)
+_LONG = timedelta(days=92)
 
 
 def measure(stage: Stage) -> Iterator[Figure]:
-    """Compare both ways to add up the same day, which nobody has added up before."""
+    """Compare both ways to add up a day that nobody has added up before: the last one, and a day of old."""
     companies = [company_id(rank) for rank in range(1, stage.volume.companies + 1)]
-    day = stage.database.asked.day
-    now = datetime.combine(day, time(12), UTC) + timedelta(days=1)
+    last = stage.database.asked.day
+    subjects = {
+        f"the last day of {len(companies)} companies": (last, _GOAL),
+        "the same of three months ago": (last - _LONG, None),
+    }
     with stage.admin() as admin, Database(stage.database.service_url) as database:
+        for subject, (day, goal) in subjects.items():
+            ways = {
+                OURS: partial(_one_by_one, database, companies, day),
+                _ALL_AT_ONCE: partial(_at_once, database, day),
+            }
+            blocks = {name: _anew(admin, day, way) for name, way in ways.items()}
+            agree(subject, {name: (block(1), _rows(admin, day))[1] for name, block in blocks.items()})
+            contenders = [Contender(name, block, 1) for name, block in blocks.items()]
+            for name, timed in compared(contenders, stage.effort).items():
+                wanted = goal if name == _ALL_AT_ONCE else None
+                yield Figure.of("days", subject, name, timed, goal=wanted)
 
-        def one_by_one() -> None:
-            for company in companies:
-                database.company(company).daily_analytics.rollup(day)
 
-        def at_once() -> None:
-            with database.platform("add a day up") as platform:
-                platform.daily_analytics.rollup_due(now, days=1)
+def _one_by_one(database: Database, companies: list[UUID], day: date) -> None:
+    for company in companies:
+        database.company(company).daily_analytics.rollup(day)
 
-        def rows() -> list[tuple[Any, ...]]:
-            found: list[tuple[Any, ...]] = admin.execute(_ROWS, {"date": day}).fetchall()
-            return found
 
-        def anew(add_up: Any) -> Any:
-            def block(count: int) -> float:
-                seconds = 0.0
-                for _ in range(count):
-                    admin.execute("DELETE FROM chatapp_daily_analytics WHERE date = %s", [day])
-                    started = perf_counter()
-                    add_up()
-                    seconds += perf_counter() - started
-                return seconds / count
+def _at_once(database: Database, day: date) -> None:
+    with database.platform("add a day up") as platform:
+        platform.daily_analytics.rollup_due(datetime.combine(day, time(12), UTC) + timedelta(days=1), days=1)
 
-            return block
 
-        blocks = {OURS: anew(one_by_one), _ALL_AT_ONCE: anew(at_once)}
-        answers = {name: (block(1), rows())[1] for name, block in blocks.items()}
-        agree("a day of all companies", answers)
-        contenders = [Contender(name, block, 1) for name, block in blocks.items()]
-        for name, timed in compared(contenders, stage.effort).items():
-            goal = _GOAL if name == _ALL_AT_ONCE else None
-            yield Figure.of("days", f"a day of {len(companies)} companies", name, timed, goal=goal)
+def _anew(admin: Any, day: date, add_up: Callable[[], None]) -> Callable[[int], float]:
+    def block(_: int) -> float:
+        admin.execute("DELETE FROM chatapp_daily_analytics WHERE date = %s", [day])
+        return once(add_up)(1)
+
+    return block
+
+
+def _rows(admin: Any, day: date) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = admin.execute(_ROWS, {"date": day}).fetchall()
+    return rows
 
 
 _ROWS = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from functools import cache
 from typing import Any
 
@@ -36,6 +37,8 @@ _daily = table_of(DailyAnalytics)
 
 _DAYS = sa.bindparam("days", type_=sa.Integer())
 _ONE = constant(1, sa.Integer())
+# The date of one place on earth is at most one beside that of another.
+_MARGIN = constant(2, sa.Integer())
 
 
 @cache
@@ -71,14 +74,9 @@ def rollup_due() -> Statement[DailyAnalyticsRow]:
 
 def _ended() -> Any:
     """List days of each company that are over: the latest, or where it fell behind, those after its last."""
-    c = _companies.c
-    last = (
-        sa.select(_daily.c.company_id, sa.func.max(_daily.c.date).label("date"))
-        .group_by(_daily.c.company_id)
-        .cte("last")
-    )
-    today = day_of(c.timezone, sa.bindparam("now", type_=_daily.c.updated_at.type))
-    until = sa.func.least(today, last.c.date + _ONE + _DAYS, type_=sa.Date())
+    c, now = _companies.c, sa.bindparam("now", type_=_daily.c.updated_at.type)
+    last = _last(day_of(constant("UTC", sa.Text()), now) - _DAYS - _MARGIN)
+    until = sa.func.least(day_of(c.timezone, now), last.c.date + _ONE + _DAYS, type_=sa.Date())
     date = until - sa.func.generate_series(_ONE, _DAYS, type_=sa.Integer())
     day = (
         sa.select(c.id.label("company_id"), c.timezone, date.label("date"))
@@ -88,6 +86,26 @@ def _ended() -> Any:
     )
     starts, ends = (midnight(day.c.timezone, date) for date in (day.c.date, day.c.date + _ONE))
     return sa.select(day.c.company_id, day.c.date, starts.label("starts"), ends.label("ends")).cte("ended")
+
+
+def _last(lately: sa.ColumnElement[dt.date]) -> Any:
+    """Find each company's last day: among the late ones, and where none is, among all of its own.
+
+    Over all days of all companies it would read a table that grows by every company every day.
+    """
+    found = _last_of(sa.select(_companies.c.id), _daily.c.date >= lately).cte("lately")
+    missing = sa.select(_companies.c.id).where(_companies.c.id.not_in(sa.select(found.c.company_id)))
+    return sa.union_all(sa.select(found), _last_of(missing)).cte("last")
+
+
+def _last_of(companies: Any, *among: sa.ColumnElement[bool]) -> Any:
+    c = _daily.c
+    theirs = c.company_id == sa.any_(sa.func.array(companies.scalar_subquery()))
+    return (
+        sa.select(c.company_id, sa.func.max(c.date).label("date"))
+        .where(theirs, *among)
+        .group_by(c.company_id)
+    )
 
 
 def _is_alone() -> sa.ColumnElement[bool]:

@@ -9,7 +9,6 @@ from typing import Any
 
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
-from psycopg.types.json import set_json_loads
 from sqlalchemy import PoolProxiedConnection
 
 from chatapp_db.errors import RolesMissing, RowLevelSecurityRequired, SchemaOutOfDate
@@ -89,10 +88,11 @@ class Line:
         self._wire = wire
         self._driver = driver
         self._cursor = driver.cursor()
-        import msgspec
+        from chatapp_db.execution.documents import DocumentLoader
 
         # Registered on the cursor alone: the connection may be a host's.
-        set_json_loads(msgspec.json.decode, self._cursor)
+        for name in ("json", "jsonb"):
+            self._cursor.adapters.register_loader(name, DocumentLoader)
         pooled = driver.info.backend_pid != pid
         threshold = driver.prepare_threshold if prepares and not pooled else None
         self._exchange = Exchange(driver.pgconn, self._cursor, threshold)

@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -26,8 +27,6 @@ LIMITS = (25, 50, 100, 200, 500)
 """The page sizes statements are compiled for; a page in between is cut from the next larger one."""
 
 _DIGEST_BYTES = 8
-
-_written_as_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def as_limit(value: int) -> int:
@@ -68,7 +67,7 @@ def cut(rows: list[Item], limit: int, cursor_after: Callable[[Item], str]) -> Pa
 
 def seal(company_id: UUID | None, shape: str, key: Sequence[Any]) -> str:
     """Make a cursor: the key of a page's last row, bound to the company and the shape of the list."""
-    body = _written_as_json([_plain(value) for value in key]).encode()
+    body = _writer()([_plain(value) for value in key])
     return _written(_digest(company_id, shape, body) + body)
 
 
@@ -96,8 +95,17 @@ def _digest(company_id: UUID | None, shape: str, body: bytes) -> bytes:
     return hashlib.sha256(f"{company_id}|{shape}|".encode() + body).digest()[:_DIGEST_BYTES]
 
 
+@cache
+def _writer() -> Callable[[Any], bytes]:
+    """Give what writes JSON; msgspec is loaded where a page is, not where the package is."""
+    import msgspec
+
+    return msgspec.json.Encoder().encode
+
+
 def _plain(value: Any) -> Any:
-    return value if value is None or isinstance(value, int | str) else str(value)
+    """Write a moment out: where clocks were set by the sun, msgspec would round its offset to minutes."""
+    return str(value) if isinstance(value, datetime) else value
 
 
 def _typed(kind: type, value: Any) -> Any:

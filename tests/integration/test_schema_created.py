@@ -140,6 +140,13 @@ def test_without_a_company_there_are_no_rows_and_no_error(place, two):
         assert count(connection, "chatapp_conversations") == 0
 
 
+def test_a_policy_names_the_company_without_a_call_of_a_function(place):
+    with place.acting(place.app) as connection:
+        plan = "\n".join(connection.scalars(text("EXPLAIN (VERBOSE) SELECT id FROM chatapp_agents")))
+    assert "current_setting('chatapp.company_id'" in plan
+    assert "chatapp_current_company" not in plan
+
+
 def test_the_platform_sees_every_company(place, two):
     with place.acting(place.platform) as connection:
         assert count(connection, "chatapp_companies") == 2

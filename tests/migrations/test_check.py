@@ -55,6 +55,12 @@ BREAKS = [
         "CREATE OR REPLACE FUNCTION chatapp_current_company() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE"
         " SET search_path = '' AS $$ select null::uuid $$",
     ),
+    (
+        "function",
+        "chatapp_current_company()",
+        "CREATE OR REPLACE FUNCTION chatapp_current_company() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE"
+        " RETURN '00000000-0000-7000-8000-000000000001'::uuid",
+    ),
     ("function", "chatapp_current_company()", "ALTER FUNCTION chatapp_current_company() IMMUTABLE"),
     ("function", "chatapp_current_company()", "ALTER FUNCTION chatapp_current_company() SECURITY DEFINER"),
     (

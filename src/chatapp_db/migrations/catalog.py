@@ -137,7 +137,8 @@ _KINDS = (
            CASE WHEN p.prosecdef THEN 'SECURITY DEFINER' END,
            CASE WHEN p.proowner <> (SELECT owner FROM main) AND NOT p.prosecdef
                 THEN 'OWNER ' || pg_get_userbyid(p.proowner) END,
-           'SET ' || array_to_string(p.proconfig, ', '), 'AS ' || p.prosrc)
+           'SET ' || array_to_string(p.proconfig, ', '),
+           coalesce(pg_get_function_sqlbody(p.oid), 'AS ' || p.prosrc))
       FROM functions AS p JOIN pg_language AS l ON l.oid = p.prolang""",
     """
     SELECT 'owner', p.proname, p.signature,

@@ -34,11 +34,12 @@ Commands = tuple[str, ...]
 _EVERY_COMMAND: Commands = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 # After a transaction the setting is '', not null, for ever. Immutable, a cached plan would show the
-# first company's rows to the second; not parallel safe, no plan below a policy would be parallel.
+# first company's rows to the second; not parallel safe, no plan below a policy would be parallel. Parsed
+# when it is made, the body needs no search path, and without one the planner puts it in the call's place.
 _CURRENT_COMPANY = """\
 CREATE FUNCTION chatapp_current_company() RETURNS uuid
-LANGUAGE sql STABLE PARALLEL SAFE SET search_path = '' AS
-$$ select nullif(pg_catalog.current_setting('chatapp.company_id', true), '')::uuid $$"""
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN nullif(pg_catalog.current_setting('chatapp.company_id', true), '')::uuid"""
 
 _TOUCH_UPDATED_AT = """\
 CREATE FUNCTION chatapp_touch_updated_at() RETURNS trigger

@@ -18,6 +18,7 @@ LINES = {
     "lists": "the open inbox, its counts, and the search of messages",
     "days": "a day added up for every company",
     "bulk": "a transcript that comes all at once",
+    "telemetry": "that a call can be watched, and that it is",
     "together": "many callers on a pool of five connections",
     "start": "the import, and migrate() at head",
     "growth": "the same calls as the data grows",

@@ -7,6 +7,7 @@ from math import inf
 from typing import Any, ParamSpec, TypeVar
 
 from chatapp_db.errors import ChatAppDbError, InvalidValue
+from chatapp_db.execution.watching import watcher
 
 __all__ = ["retry"]
 
@@ -55,6 +56,13 @@ def _log(attempt: Any) -> None:
     import logging
 
     work = getattr(attempt.fn, "__qualname__", "a unit of work")
+    seconds, error = attempt.next_action.sleep, attempt.outcome.exception()
     logging.getLogger(__name__).warning(
-        "%s is tried again in %.2f s: %s", work, attempt.next_action.sleep, attempt.outcome.exception()
+        "%s is tried again in %.2f s: %s",
+        work,
+        seconds,
+        error,
+        extra={"work": work, "seconds": seconds, "error_type": type(error).__name__},
     )
+    if (watching := watcher()) is not None:
+        watching.retried(work, error)

@@ -71,6 +71,11 @@ class _Entering:
         """How the database is entered."""
         return self._entrance.access
 
+    @property
+    def engine(self) -> Any:
+        """What connections come from."""
+        return self._entrance.engine
+
 
 class SingleCalls(_Entering):
     """Each call is its own transaction: prologue and statement in one pipeline, one round trip."""

@@ -8,9 +8,11 @@ because a blocking carrier never suspends. A body calls another as ``await Other
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from functools import update_wrapper
+from functools import update_wrapper, wraps
 from types import MethodType
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+
+from chatapp_db.execution.watching import Call, Watcher, watcher
 
 __all__ = ["Asyncio", "Blocking", "finish", "operation"]
 
@@ -65,4 +67,25 @@ class operation(Generic[P, T]):  # noqa: N801  # reads as the decorator it is
     def __get__(self, instance: Blocking | Asyncio | None, owner: type) -> Any:
         if instance is None:
             return self.awaited
-        return MethodType(self.awaited if isinstance(instance, Asyncio) else self.blocking, instance)
+        method = self.awaited if isinstance(instance, Asyncio) else self.blocking
+        watching = watcher()
+        if watching is not None:
+            return self._watched(MethodType(method, instance), watching)
+        return MethodType(method, instance)
+
+    def _watched(self, method: MethodType, watching: Watcher) -> Callable[..., Any]:
+        """Have somebody stand around the call; what it calls itself is a part of it."""
+        target = method.__self__
+        call = Call(f"{type(target).__name__.removeprefix('Async')}.{method.__name__}", target)
+
+        @wraps(method)
+        def on_the_spot(*args: Any, **kwargs: Any) -> Any:
+            with watching.calling(call):
+                return method(*args, **kwargs)
+
+        @wraps(method)
+        async def awaited(*args: Any, **kwargs: Any) -> Any:
+            with watching.calling(call):
+                return await method(*args, **kwargs)
+
+        return awaited if isinstance(target, Asyncio) else on_the_spot

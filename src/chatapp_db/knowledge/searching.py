@@ -11,6 +11,7 @@ from uuid import UUID
 from chatapp_db.database import AsyncDatabase, Database
 from chatapp_db.errors import InvalidValue, VectorStoreUnavailable
 from chatapp_db.execution.operation import operation
+from chatapp_db.execution.watching import watcher
 from chatapp_db.knowledge.degraded import matching, refuse_unanswerable, words_of
 from chatapp_db.knowledge.embedder import AsyncEmbedder, Embedder, embedded
 from chatapp_db.repositories.border import as_company_id, as_id
@@ -167,11 +168,14 @@ class SearchingOperations:
         rows = await KnowledgeChunkOperations.by_ids(chunks, ids, agent_id=wanted.agent_id)
         by_id = {row.id: row for row in rows}
         pairs = ((by_id.get(hit.chunk_id), hit) for hit in hits)
-        return [
+        found = [
             ScoredChunk(row, hit.score)
             for row, hit in pairs
             if row is not None and (wanted.stale == "allow" or row.content_hash == hit.content_hash)
         ]
+        if len(found) < len(hits) and (watching := watcher()) is not None:
+            watching.stale(len(hits) - len(found))
+        return found
 
     async def _by_words(self, wanted: _Wanted, question: str) -> list[ScoredChunk]:
         words = words_of(question)

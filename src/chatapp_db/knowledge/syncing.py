@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 from chatapp_db.database import AsyncDatabase, Database
 from chatapp_db.errors import ChatAppDbError, InvalidValue
 from chatapp_db.execution.operation import operation
+from chatapp_db.execution.watching import Lag, watcher
 from chatapp_db.knowledge.batch import Batch, State, pause_after
 from chatapp_db.knowledge.stores import Stores, awaited
 from chatapp_db.repositories.backlog import Backlog
@@ -33,6 +34,7 @@ log = logging.getLogger("chatapp_db.knowledge")
 _MOST: Final = 1000
 _FINISHES: Final = 3
 _MOMENT: Final = 0.05
+_BATCHES_UNTOLD: Final = 20
 _FILLED: Final = {VectorChange.PURGE_SOURCE, VectorChange.PURGE_COMPANY}
 
 Platform = PlatformScope | AsyncPlatformScope
@@ -105,6 +107,8 @@ class SyncingOperations:
             try:
                 platform = platform or await self._enter("sync vectors")
                 worked = await self._next(platform, batch_size, report)
+                if not worked or report.batches % _BATCHES_UNTOLD == 0:
+                    await self._tell_lag(platform)
                 failures = 0
             except ChatAppDbError as error:
                 if poll is None or not error.retryable:
@@ -132,6 +136,14 @@ class SyncingOperations:
         """Say for each set that is written how many changes wait, since when, and how many are dead."""
         platform = await self._enter("look at waiting vectors")
         return await PlatformVectorOutboxOperations.backlog(platform.vector_outbox)
+
+    async def _tell_lag(self, platform: Platform) -> None:
+        """Count what waits, where somebody watches."""
+        if (watching := watcher()) is not None:
+            sets = await PlatformVectorOutboxOperations.backlog(platform.vector_outbox)
+            watching.lagging(
+                [Lag(f"{one.name}.{one.version}", one.waiting, one.dead, one.oldest_at) for one in sets]
+            )
 
     async def _next(self, platform: Platform, size: int, report: SyncReport) -> bool:
         """Work one batch off; no transaction is open while a store is called. Say whether there was one."""

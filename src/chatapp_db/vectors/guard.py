@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from chatapp_db.errors import ChatAppDbError, VectorStoreUnavailable
+from chatapp_db.execution.watching import watcher
 from chatapp_db.vectors.breaker import Breaker, CircuitState
 from chatapp_db.vectors.engine import Capability, Description, Engine, Found, PreparedQuery, Selection
 from chatapp_db.vectors.points import Payload, PreparedPoint
@@ -173,16 +174,18 @@ class GuardedEngine:
             outcome = _outcome(error, tally)
             raise
         finally:
-            if self._observe is not None:
+            watching = watcher()
+            observers = (self._observe, None if watching is None else watching.stored)
+            for observe in filter(None, observers):
                 seconds, retries = time.monotonic() - began, max(0, tally.tries - 1)
-                self._tell(self._observe, StoreCall(self.name, operation, outcome, seconds, retries))
+                _tell(observe, StoreCall(self.name, operation, outcome, seconds, retries))
 
-    @staticmethod
-    def _tell(observe: Observe, call: StoreCall) -> None:
-        try:
-            observe(call)
-        except Exception:  # noqa: BLE001  # who watches must not be able to fail what is watched
-            _LOG.exception("the observer of the vector store failed")
+
+def _tell(observe: Observe, call: StoreCall) -> None:
+    try:
+        observe(call)
+    except Exception:  # noqa: BLE001  # who watches must not be able to fail what is watched
+        _LOG.exception("the observer of the vector store failed")
 
 
 def _outcome(error: BaseException, tally: Tally) -> Outcome:

@@ -139,6 +139,24 @@ async def test_a_pool_is_counted_from_its_first_call_on_and_as_long_as_it_lives(
     assert reported.points("db.client.connection.max")[0].value == 15
 
 
+async def test_a_pool_that_stays_full_is_counted(world, login_url, reported):
+    db = world.open(login_url("service"), pool_size=1, max_overflow=0, pool_timeout=0.05)
+    company_id = uuid4()
+    async with db.tenant(company_id):
+        with pytest.raises(Unavailable):
+            await db.company(company_id).agents.page()
+    (point,) = reported.points("db.client.connection.timeouts")
+    assert point.value == 1
+
+
+async def test_who_reports_next_counts_the_pools_alone(db, reported):
+    await new_company(db)
+    with reporting() as next_one:
+        assert reported.points("db.client.connection.count") == []
+        await db.company(uuid4()).agents.page()
+        assert next_one.points("db.client.connection.count")
+
+
 async def test_a_try_after_the_first_is_counted_and_logged(world, reported, caplog):
     tries = []
 

@@ -5,8 +5,9 @@ Release has its one home here; however a call ends, its connection goes through 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import psycopg
 from psycopg.pq import PipelineStatus, TransactionStatus
@@ -20,6 +21,8 @@ from chatapp_db.execution.scope import Access
 from chatapp_db.execution.wire import Wire
 
 __all__ = ["Entrance"]
+
+_LOG: Final = logging.getLogger(__name__)
 
 _OPEN = {TransactionStatus.INTRANS, TransactionStatus.INERROR}
 
@@ -96,4 +99,6 @@ def _status(driver: Any) -> TransactionStatus:
 
 def _retire_older(pooled: Any, error: Exception) -> None:
     """Have the pool replace, before their next use, the connections it made before this one was lost."""
+    lost = {"error_type": type(error).__name__}
+    _LOG.warning("a connection was lost; those as old as it are replaced", extra=lost)
     pooled._pool._invalidate(pooled, error, _checkin=False)  # noqa: SLF001  # as SQLAlchemy's own execution does; it has no public name

@@ -56,15 +56,20 @@ class Watcher(Protocol):
         """Learn how far the vector stores are behind."""
         ...
 
+    def relieved(self) -> None:
+        """Learn that the watch is over."""
+        ...
+
 
 _watcher: Watcher | None = None
 
 
-def watch(new: Watcher | None) -> Watcher | None:
-    """Let this one watch from now on, or None nobody; give who did before."""
+def watch(new: Watcher | None) -> None:
+    """Let this one watch from now on in the place of another, or None nobody."""
     global _watcher
     before, _watcher = _watcher, new
-    return before
+    if before is not None:
+        before.relieved()
 
 
 def watcher() -> Watcher | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from chatapp_db.execution.carriers import Carrier
@@ -12,6 +13,8 @@ from chatapp_db.rows import AuditLogValues
 from chatapp_db.schema.payloads import AuditValues
 
 __all__ = ["Trail"]
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +39,5 @@ class Trail:
             await AsyncPlatformAuditRepository(carrier).record(**entry)
         else:
             await AsyncAuditRepository(carrier, self.company_id).record(**entry)
+        # The entry may go with the company; who was erased stays unsaid here too.
+        _LOG.info("%s.%s", self.resource_type, verb, extra={"company_id": str(self.company_id or "")})

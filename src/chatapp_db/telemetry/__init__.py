@@ -31,6 +31,8 @@ def instrument(
     try:
         from chatapp_db.telemetry.reporting import Reporting
     except ModuleNotFoundError as error:
+        if not str(error.name).startswith("opentelemetry"):
+            raise
         raise MissingExtra("otel", "telemetry") from error
     watch(Reporting(tracer_provider, meter_provider))
 

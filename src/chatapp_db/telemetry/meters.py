@@ -49,14 +49,25 @@ class Meters:
         meter.create_observable_up_down_counter(
             "db.client.connection.max", [self._most], "{connection}", "As many as a pool may open."
         )
+        self._timeouts = meter.create_counter(
+            "db.client.connection.timeouts", "{timeout}", "Calls for which no connection became free in time."
+        )
         self._pools: WeakKeyDictionary[Pool, Mapping[str, str | int]] = WeakKeyDictionary()
 
     def pool(self, engine: Any, attributes: Mapping[str, str | int]) -> None:
         """Look at an engine's pool from now on."""
-        pool: Pool = getattr(engine, "sync_engine", engine).pool
+        pool = _pool_of(engine)
         if pool not in self._pools:
             named = {name: attributes[name] for name in _NAMING if name in attributes}
             self._pools[pool] = {**named, "db.client.connection.pool.name": _name(named)}
+
+    def leave_pools(self) -> None:
+        """Look at no pool any more."""
+        self._pools.clear()
+
+    def timed_out(self, engine: Any) -> None:
+        """Count a call for which no connection became free in time."""
+        self._timeouts.add(1, self._pools[_pool_of(engine)])
 
     def lag(self, sets: Sequence[Lag]) -> None:
         """Keep how far each embedding set is behind."""
@@ -82,6 +93,11 @@ class Meters:
     def _counted(self) -> Iterator[tuple[QueuePool, Mapping[str, str | int]]]:
         """Leave out the kinds of pools that count nothing."""
         return ((pool, named) for pool, named in list(self._pools.items()) if isinstance(pool, QueuePool))
+
+
+def _pool_of(engine: Any) -> Pool:
+    pool: Pool = getattr(engine, "sync_engine", engine).pool
+    return pool
 
 
 def _name(named: Mapping[str, str | int]) -> str:

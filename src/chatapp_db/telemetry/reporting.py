@@ -11,6 +11,7 @@ from typing import Any, Final
 from opentelemetry.metrics import MeterProvider, get_meter
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider, get_tracer
 from sqlalchemy import URL
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chatapp_db.execution.watching import Call, Lag
 from chatapp_db.telemetry.meters import Meters
@@ -18,11 +19,14 @@ from chatapp_db.telemetry.meters import Meters
 __all__ = ["Reporting"]
 
 _NAME: Final = "chatapp_db"
-_SCHEMA: Final = "https://opentelemetry.io/schemas/1.36.0"
+_SCHEMA: Final = "https://opentelemetry.io/schemas/1.44.0"
 _PORT: Final = 5432
 
 # An engine's name in the words of the conventions; what runs in the process has none there.
 _SYSTEMS: Final = {"qdrant": "qdrant", "pgvector": "postgresql", "edge": "qdrant", "memory": "qdrant"}
+
+_ENDLESS: Final = "sync_vectors"
+"""A worker's call may never end, and nor would its span; its parts are reported."""
 
 Attributes = dict[str, str | int]
 
@@ -36,15 +40,19 @@ class Reporting:
 
     @contextmanager
     def calling(self, call: Call) -> Generator[None]:
-        """Make a span of a call, and measure it."""
+        """Make a span of a call; one of the database is measured too, a vector store's by its engine."""
+        if call.name.endswith(_ENDLESS):
+            yield
+            return
         engine = _engine_of(call.target)
-        attributes: Attributes = {"db.operation.name": call.name, **_place(call.target, engine)}
+        place = _place(call.target, engine)
+        attributes: Attributes = {"db.operation.name": call.name, **place}
         if engine is not None:
             self._meters.pool(engine, attributes)
         began = perf_counter()
         with self._tracer.start_as_current_span(
             call.name,
-            kind=SpanKind.CLIENT,
+            kind=SpanKind.CLIENT if place else SpanKind.INTERNAL,
             attributes={**attributes, **_company(call.target)},
             record_exception=False,
             set_status_on_exception=False,
@@ -55,9 +63,12 @@ class Reporting:
                 failure = _failure(error)
                 attributes |= failure
                 _mark(span, failure)
+                if engine is not None and isinstance(error.__cause__, PoolTimeout):
+                    self._meters.timed_out(engine)
                 raise
             finally:
-                self._meters.duration.record(perf_counter() - began, attributes)
+                if place:
+                    self._meters.duration.record(perf_counter() - began, attributes)
 
     def retried(self, work: str, error: BaseException) -> None:
         """Count a try after the first."""
@@ -84,6 +95,10 @@ class Reporting:
     def lagging(self, sets: Sequence[Lag]) -> None:
         """Keep how far the stores are behind."""
         self._meters.lag(sets)
+
+    def relieved(self) -> None:
+        """Look at no pool any more: who watches next does."""
+        self._meters.leave_pools()
 
 
 def _mark(span: Span, failure: Mapping[str, str | int]) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from chatapp_db.errors import ChatAppDbError, InvalidValue, VectorStoreUnavailable
 
 __all__ = ["DEFAULT_PATIENCE", "Breaker", "CircuitState", "Patience"]
+
+_LOG: Final = logging.getLogger(__name__)
 
 CircuitState: TypeAlias = Literal["closed", "open", "half-open"]
 
@@ -104,8 +107,12 @@ class Breaker:
             self._failures += 1
             if self._failures >= self._patience.failures:
                 self._opened = self._patience.clock()
+                pause = {"failures": self._failures, "seconds": self._patience.pause}
+                _LOG.warning("the vector store is given a pause", extra=pause)
 
     def _answered(self) -> None:
         with self._turn:
+            if self._opened is not None:
+                _LOG.info("the vector store answers again")
             self._failures = 0
             self._opened = None

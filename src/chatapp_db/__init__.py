@@ -118,6 +118,7 @@ _HOMES = {
     "repositories.subscriptions": ("CompanyUsage",),
     "repositories.widget": ("company_of",),
     "retrying": ("retry",),
+    "scale_out": ("ScaleOutPlan", "ScaleOutStep", "scale_out_plan"),
     "schema.enums": (
         "AgentStatus",
         "AgentType",

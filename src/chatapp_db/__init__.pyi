@@ -147,6 +147,11 @@ from chatapp_db.repositories.widget import (
 from chatapp_db.retrying import (
     retry as retry,
 )
+from chatapp_db.scale_out import (
+    ScaleOutPlan as ScaleOutPlan,
+    ScaleOutStep as ScaleOutStep,
+    scale_out_plan as scale_out_plan,
+)
 from chatapp_db.schema.enums import (
     AgentStatus as AgentStatus,
     AgentType as AgentType,

@@ -30,6 +30,16 @@ BREAKS = [
         "chatapp_agents.app_update",
         "ALTER POLICY app_update ON chatapp_agents WITH CHECK (true)",
     ),
+    *(
+        ("policy", "chatapp_agents.app_select", f"ALTER POLICY app_select ON chatapp_agents USING ({other})")
+        for other in (
+            "company_id = (SELECT chatapp_current_company() AS other)",
+            "company_id = (SELECT chatapp_current_company() LIMIT 1)",
+            "company_id = coalesce(chatapp_current_company(), company_id)",
+            "company_id = chatapp_current_company() OR chatapp_current_company() IS NULL",
+            "id = chatapp_current_company()",
+        )
+    ),
     ("row security", "chatapp_users", "ALTER TABLE chatapp_users NO FORCE ROW LEVEL SECURITY"),
     ("row security", "chatapp_users", "ALTER TABLE chatapp_users DISABLE ROW LEVEL SECURITY"),
     ("row security", "chatapp_db_version", "ALTER TABLE chatapp_db_version DISABLE ROW LEVEL SECURITY"),
@@ -183,6 +193,16 @@ def broken(migrated):
             return check(connection, schema="support", **place.names)
 
     return found
+
+
+def test_a_policy_without_the_sub_select_is_no_difference(broken):
+    """As Citus needs it: row-level security holds in both forms."""
+    found = broken(
+        "ALTER POLICY app_select ON chatapp_agents USING (company_id = chatapp_current_company());"
+        "ALTER POLICY app_insert ON chatapp_agents WITH CHECK (company_id = chatapp_current_company())"
+    )
+
+    assert found == []
 
 
 def test_a_disabled_foreign_key_is_found(broken):

@@ -14,6 +14,8 @@ from chatapp_db import (
     Export,
     KeyRotation,
     MigrationReport,
+    ScaleOutPlan,
+    ScaleOutStep,
     Secret,
     Status,
     check,
@@ -21,6 +23,7 @@ from chatapp_db import (
     migrate,
     plan,
     retry,
+    scale_out_plan,
     status,
 )
 from chatapp_db.database import AsyncDatabase, Database
@@ -89,6 +92,8 @@ def migrations(url: str) -> None:
     assert_type(status(url), Status)
     assert_type(check(url), list[Difference])
     assert_type(plan(), str)
+    assert_type(scale_out_plan(), ScaleOutPlan)
+    assert_type(scale_out_plan().steps, tuple[ScaleOutStep, ...])
 
 
 @retry(attempts=2)

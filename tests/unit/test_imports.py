@@ -33,7 +33,15 @@ MAY_IMPORT["privacy"] = MAY_IMPORT["scopes"] | {"scopes", "vectors"}
 MAY_IMPORT["database"] |= {"privacy", "settings"}
 MAY_IMPORT["knowledge"] = MAY_IMPORT["database"] | {"database", "vectors"}
 MAY_IMPORT["seeding"] = MAY_IMPORT["database"] | {"database"}
-ABOVE = MAY_IMPORT["knowledge"] | {"knowledge", "retrying", "seeding", "migrations", "chatapp_db"}
+MAY_IMPORT["scale_out"] = {"errors", "migrations", "schema"}
+ABOVE = MAY_IMPORT["knowledge"] | {
+    "knowledge",
+    "retrying",
+    "scale_out",
+    "seeding",
+    "migrations",
+    "chatapp_db",
+}
 for part in ("cli", "demo", "testing", "fastapi", "__main__"):
     MAY_IMPORT[part] = ABOVE | {"cli", "demo", "exports"}
 MAY_IMPORT["chatapp_db"] = ABOVE | {"exports"}

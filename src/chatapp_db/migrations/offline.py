@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from chatapp_db.migrations.indexes import Index
     from chatapp_db.migrations.runner import Written
 
-__all__ = ["grants", "plan"]
+__all__ = ["grants", "guard", "plan"]
 
 _SETTINGS = """
 SET LOCAL lock_timeout = '60s';
@@ -51,13 +51,12 @@ END $lock$;
 _UNLOCK = "SELECT pg_catalog.pg_advisory_unlock({build_key});"
 
 # A script is run by hand, perhaps twice, perhaps on another database than it was written for.
-_GUARD = """
+_GUARD = """\
 DO $guard$ BEGIN
     IF (SELECT max(version_num) FROM "{schema}".{table}) IS DISTINCT FROM '{revision}' THEN
         RAISE EXCEPTION 'schema {schema} is not at {revision}: this script is for another database';
     END IF;
-END $guard$;
-"""
+END $guard$"""
 
 
 def plan(
@@ -108,6 +107,11 @@ def grants(
     return "".join(f"{statement};\n" for statement in statements)
 
 
+def guard(schema: str, revision: str | None) -> str:
+    """Write what ends a script with an error where the schema is not at the revision."""
+    return _GUARD.format(schema=schema, table=VERSION_TABLE, revision=revision)
+
+
 def _check_revisions(from_: str | None, target: str) -> None:
     known = f"not a revision of this package ({', '.join(shipped())})"
     if from_ is not None and from_ not in shipped():
@@ -137,7 +141,7 @@ def _stages(names: Names, from_: str | None, target: str) -> Iterator[str]:
 def _building(names: Names, at: str | None, ahead: tuple[Index, ...]) -> Iterator[str]:
     """Write what is run outside of any transaction; what is half built from another run is dropped."""
     yield _LOCK_TO_BUILD.format(schema=names.schema, build_key=build_lock_key(names.schema))
-    yield _GUARD.format(schema=names.schema, table=VERSION_TABLE, revision=at)
+    yield f"{guard(names.schema, at)};"
     for index in ahead:
         yield f"{index.dropping(names.schema)};"
         yield f"{index.creating(names.schema)};"
@@ -149,7 +153,7 @@ def _before(names: Names, from_: str | None) -> list[str]:
         schema=names.schema, key=lock_key(names.schema), build_key=build_lock_key(names.schema)
     )
     if from_ is not None:
-        return [settings, _GUARD.format(schema=names.schema, table=VERSION_TABLE, revision=from_)]
+        return [settings, f"{guard(names.schema, from_)};"]
     statements = [*map(creating, names.roles), f'CREATE SCHEMA IF NOT EXISTS "{names.schema}"']
     statements += version_table_statements(names)
     return [settings, *(f"{statement};" for statement in statements)]

@@ -10,7 +10,7 @@ from sqlalchemy import Table
 from chatapp_db.schema.auditing import AUDITED, Verb, told
 from chatapp_db.schema.quoting import literal
 
-__all__ = ["AUDIT_CHANGE", "LONGEST_VALUE", "REDACTED", "audit_triggers"]
+__all__ = ["AUDIT_CHANGE", "LONGEST_VALUE", "REDACTED", "audit_trigger_names", "audit_triggers"]
 
 REDACTED = "[redacted]"
 """What stands for a value that the trail does not tell."""
@@ -95,6 +95,11 @@ end $$
 END $do$"""  # noqa: S608  # constants
 
 
+def audit_trigger_names(table: Table) -> tuple[str, str]:
+    """Name the trigger of rows that come and go, and that of rows that change."""
+    return f"tr_{table.name}_audit", f"tr_{table.name}_audit_update"
+
+
 def audit_triggers(table: Table, platform_role: str | None) -> Iterator[str]:
     """Write the triggers of a table; an update that changes nothing that is told calls no function."""
     if table.name not in AUDITED:
@@ -109,11 +114,12 @@ def audit_triggers(table: Table, platform_role: str | None) -> Iterator[str]:
         json.dumps([_rule(verb) for verb in audited.verbs]),
     ]
     call = f"EXECUTE FUNCTION chatapp_audit_change({', '.join(map(literal, arguments))})"
+    row, update = audit_trigger_names(table)
     commands = "INSERT OR DELETE" if audited.tells_inserts else "DELETE"
-    yield f"CREATE TRIGGER tr_{table.name}_audit AFTER {commands} ON {table.name} FOR EACH ROW {call}"
-    before, after = (", ".join(f"{row}.{name}" for name in columns) for row in ("old", "new"))
+    yield f"CREATE TRIGGER {row} AFTER {commands} ON {table.name} FOR EACH ROW {call}"
+    before, after = (", ".join(f"{image}.{name}" for name in columns) for image in ("old", "new"))
     yield (
-        f"CREATE TRIGGER tr_{table.name}_audit_update AFTER UPDATE OF {', '.join(columns)} ON {table.name}"
+        f"CREATE TRIGGER {update} AFTER UPDATE OF {', '.join(columns)} ON {table.name}"
         f" FOR EACH ROW WHEN (({before}) IS DISTINCT FROM ({after})) {call}"
     )
 

@@ -125,7 +125,7 @@ def _policies(table: Table, app_role: str | None, platform_role: str | None) -> 
     # The sub-select keeps it to one call of the function per statement.
     own = f"{key} = (SELECT chatapp_current_company())" if key else "true"
     app = "CURRENT_USER" if app_role is None else name(app_role)
-    for command in _app_commands(table):
+    for command in app_commands(table):
         yield _policy(table, "app", command, app, own)
     # A policy of its own: an OR in the company's would cost it its index conditions.
     if platform_role is not None:
@@ -134,12 +134,18 @@ def _policies(table: Table, app_role: str | None, platform_role: str | None) -> 
 
 
 def _policy(table: Table, whose: str, command: str, role: str, condition: str) -> str:
+    conditions = policy_conditions(command, condition)
+    return f"CREATE POLICY {whose}_{command.lower()} ON {table.name} FOR {command} TO {role}{conditions}"
+
+
+def policy_conditions(command: str, condition: str) -> str:
+    """Write the conditions of a command's policy: on the rows it finds, and on those it writes."""
     using = "" if command == "INSERT" else f" USING ({condition})"
     check = f" WITH CHECK ({condition})" if command in {"INSERT", "UPDATE"} else ""
-    return f"CREATE POLICY {whose}_{command.lower()} ON {table.name} FOR {command} TO {role}{using}{check}"
+    return using + check
 
 
-def _app_commands(table: Table) -> Commands:
+def app_commands(table: Table) -> Commands:
     """Give what a company may do: anything with its own rows, less with those the platform answers for."""
     if table is AuditLog.__table__:
         return ("SELECT", "INSERT")
@@ -160,7 +166,7 @@ def _grants(tables: Iterable[Table], app_role: str | None, platform_role: str | 
         yield f"GRANT USAGE ON SEQUENCE {VECTOR_REVISION.name} TO {name(role)}"
     for table in tables:
         if app_role is not None:
-            granted = ", ".join(_granted(table, command) for command in _app_commands(table))
+            granted = ", ".join(_granted(table, command) for command in app_commands(table))
             yield f"GRANT {granted} ON {table.name} TO {name(app_role)}"
         if platform_role is not None:
             yield f"GRANT {', '.join(_platform_commands(table))} ON {table.name} TO {name(platform_role)}"

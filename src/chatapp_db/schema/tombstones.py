@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-__all__ = ["TOMBSTONES", "tombstone_statements"]
+__all__ = ["TOMBSTONES", "TOMBSTONE_TRIGGER", "tombstone_statements"]
 
 TOMBSTONES = "chatapp_leave_tombstones()"
+
+TOMBSTONE_TRIGGER = ("tr_chatapp_knowledge_chunks_tombstones", "chatapp_knowledge_chunks")
+"""The trigger and its table."""
 
 # After the statement, for all its rows at once: a cascade from the sources and raw SQL run it too. Where the
 # source is gone as well, one row for all its chunks is enough. What is leased stays so until its worker has
@@ -44,11 +47,11 @@ end $$
 END $do$"""
 
 _TRIGGER = """\
-CREATE TRIGGER tr_chatapp_knowledge_chunks_tombstones AFTER DELETE ON chatapp_knowledge_chunks
+CREATE TRIGGER {} AFTER DELETE ON {}
 REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION chatapp_leave_tombstones()"""
 
 
 def tombstone_statements() -> Iterator[str]:
     """Write the trigger, which runs as whoever deletes and below the same policies."""
     yield _LEAVE
-    yield _TRIGGER
+    yield _TRIGGER.format(*TOMBSTONE_TRIGGER)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from chatapp_db.execution.statement import COMPANY, Statement, constant, written
-from chatapp_db.repositories.base import is_one_of, owned, table_of
+from chatapp_db.repositories.base import is_one_of, moment, owned, table_of
 from chatapp_db.rows import MessageRow
 from chatapp_db.schema import Conversation, ConversationStatus, Message, MessageRole
 from chatapp_db.schema.payloads import Attachment, MessageMetadata
@@ -89,7 +89,7 @@ def append(movement: Movement | None) -> Statement[MessageRow]:
     if movement is None:
         target: Any = sa.select(_conversations.c.id).where(_is_conversation).subquery("target")
     else:
-        moved: Any = sa.update(_conversations).where(_is_conversation).values(movement.values(sa.func.now()))
+        moved: Any = sa.update(_conversations).where(_is_conversation).values(movement.values(moment()))
         target = moved.returning(_conversations.c.id).cte("moved")
     return Statement(_insert_for(target.c.id, WRITTEN).returning(*_messages.c), MessageRow)
 
@@ -147,13 +147,15 @@ def append_many(movement: Movement | None) -> Statement[Arrived]:
     """
     c = _messages.c
     names = (*WRITTEN, "external_id")
-    document = sa.cast(sa.bindparam("new_messages", type_=sa.Text()), JSONB())
+    given = sa.cast(sa.bindparam("new_messages", type_=sa.Text()), JSONB())
     columns = [sa.column(name, c[name].type) for name in names]
-    incoming: Any = (
-        sa.func.jsonb_to_recordset(document)
+    document: Any = (
+        sa.func.jsonb_to_recordset(given)
         .table_valued(*columns, sa.column("place", sa.Integer()))
-        .render_derived("incoming", with_types=True)
+        .render_derived("document", with_types=True)
     )
+    # Below a name of its own: Citus inserts nothing that comes from a function itself.
+    incoming = sa.select(*document.c).cte("incoming")
     target = sa.select(_conversations.c.id).where(_is_conversation).subquery("target")
     source = (
         sa.select(COMPANY, target.c.id, *(incoming.c[name] for name in names))
@@ -175,5 +177,5 @@ def append_many(movement: Movement | None) -> Statement[Arrived]:
     if movement is not None:
         spoken = sa.exists(sa.select(added.c.id).where(~added.c.is_private))
         moved: Any = sa.update(_conversations).where(_is_conversation, spoken)
-        query = query.add_cte(moved.values(movement.values(sa.func.now())).cte("moved"))
+        query = query.add_cte(moved.values(movement.values(moment())).cte("moved"))
     return Statement(query, Arrived)

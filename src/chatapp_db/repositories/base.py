@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -13,7 +15,17 @@ from chatapp_db.execution.statement import COMPANY, Statement, company_key, cons
 from chatapp_db.repositories.paging import limit_of
 from chatapp_db.schema.base import Base
 
-__all__ = ["ALONE", "NEWEST_BY", "Entity", "Identified", "is_one_of", "newest_first", "owned", "table_of"]
+__all__ = [
+    "ALONE",
+    "NEWEST_BY",
+    "Entity",
+    "Identified",
+    "is_one_of",
+    "moment",
+    "newest_first",
+    "owned",
+    "table_of",
+]
 
 
 class Identified(Protocol):
@@ -43,6 +55,15 @@ def owned(*tables: Any) -> sa.ColumnElement[bool]:
 def is_one_of(column: Any, *labels: StrEnum) -> sa.ColumnElement[bool]:
     """Compare an enum column with constants: a partial index is chosen by them, and a plan kept."""
     return sa.or_(*(column == constant(label, column.type) for label in labels))
+
+
+@cache
+def moment() -> sa.ColumnElement[datetime]:
+    """Give the transaction's time, for an update that writes it below a condition.
+
+    As a column: Citus takes no ``now()`` inside of a CASE or a COALESCE. The planner makes it the same.
+    """
+    return sa.select(sa.func.now().label("at")).subquery("moment").c.at
 
 
 def newest_first(table: Any, query: Any, rows: int, *, follows: bool, by: tuple[str, ...] = NEWEST_BY) -> Any:

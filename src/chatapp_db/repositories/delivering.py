@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from chatapp_db.execution.statement import Statement, constant, written
-from chatapp_db.repositories.base import owned, table_of
+from chatapp_db.repositories.base import moment, owned, table_of
 from chatapp_db.repositories.border import as_positive
 from chatapp_db.rows import WebhookRow
 from chatapp_db.schema import Webhook
@@ -98,7 +98,7 @@ def after_failure(*conditions: sa.ColumnElement[bool]) -> dict[str, Any]:
         "last_triggered_at": sa.func.now(),
         "failure_count": failures,
         "is_active": sa.and_(_c.is_active, sa.not_(too_many)),
-        "disabled_at": sa.case((is_over, sa.func.now()), else_=_c.disabled_at),
+        "disabled_at": sa.case((is_over, moment()), else_=_c.disabled_at),
         "disabled_reason": sa.case((is_over, written(_c.disabled_reason)), else_=_c.disabled_reason),
     }
 
@@ -131,6 +131,6 @@ def disable() -> Statement[WebhookRow]:
     """Stop; a reason that is given replaces the one there was."""
     return _change(
         is_active=sa.false(),
-        disabled_at=sa.func.coalesce(_c.disabled_at, sa.func.now()),
+        disabled_at=sa.func.coalesce(_c.disabled_at, moment()),
         disabled_reason=sa.func.coalesce(written(_c.disabled_reason), _c.disabled_reason),
     )

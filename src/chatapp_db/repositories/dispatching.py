@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.sql.elements import Grouping
 
 from chatapp_db.execution.statement import COMPANY, Statement, constant, scalar, written
-from chatapp_db.repositories.base import newest_first, owned, table_of
+from chatapp_db.repositories.base import moment, newest_first, owned, table_of
 from chatapp_db.repositories.delivering import after_failure, after_success, is_told
 from chatapp_db.repositories.upserting import id_for_each
 from chatapp_db.rows import WebhookDeliveryRow
@@ -167,8 +167,8 @@ def record_failure() -> Statement[WebhookDeliveryRow]:
     waits: Any = Grouping(sa.bindparam("waits", type_=ARRAY(sa.Interval())))
     wait = sa.func.coalesce(sa.bindparam("retry_in", type_=sa.Interval()), waits[_c.attempts])
     failed = _attempted(
-        next_attempt_at=sa.case((is_last, sa.null()), else_=sa.func.now() + wait),
-        dead_at=sa.case((is_last, sa.func.now())),
+        next_attempt_at=sa.case((is_last, sa.null()), else_=moment() + wait),
+        dead_at=sa.case((is_last, moment())),
         lease_token=sa.null(),
         status_code=written(_c.status_code),
         error=written(_c.error),

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from chatapp_db.errors import Conflict, InvalidValue, VersionConflict
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement, constant, written
-from chatapp_db.repositories.base import Entity, is_one_of
+from chatapp_db.repositories.base import Entity, is_one_of, moment
 from chatapp_db.repositories.border import as_id, as_version
 from chatapp_db.repositories.operations import TenantOperations
 from chatapp_db.rows import ConversationRow
@@ -89,8 +89,8 @@ _ESCALATE = _Change(
     values={
         "status": status(ConversationStatus.WAITING),
         "assigned_user_id": sa.null(),
-        "escalated_at": sa.func.coalesce(_c.escalated_at, sa.func.now()),
-        "waiting_since": sa.func.coalesce(_c.waiting_since, sa.func.now()),
+        "escalated_at": sa.func.coalesce(_c.escalated_at, moment()),
+        "waiting_since": sa.func.coalesce(_c.waiting_since, moment()),
     },
 )
 _RESOLVE = _Change(of=OPEN, to=ConversationStatus.RESOLVED, values=RESOLVED)

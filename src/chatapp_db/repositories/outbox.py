@@ -65,9 +65,9 @@ def changed_to(change: VectorChange) -> Any:
     return constant(change, _waiting.c.change.type)
 
 
-def in_seconds(seconds: Any) -> Any:
+def in_seconds(seconds: Any, *, now: Any = None) -> Any:
     """Write a moment so many seconds from now."""
-    return sa.func.now() + seconds * sa.literal_column("interval '1 second'")
+    return (sa.func.now() if now is None else now) + seconds * sa.literal_column("interval '1 second'")
 
 
 def _is_there(own: list[Any]) -> Any:

@@ -152,18 +152,22 @@ def _held() -> Any:
     hold: Any = sa.update(_sources).where(is_source, s.updated_at == before.c.seen_at)
     ready = constant(KnowledgeSourceStatus.READY, s.status.type)
     moved = hold.values(status=ready, error_message=sa.null(), updated_at=sa.func.now())
+    held = moved.returning(s.id, s.agent_id, s.updated_at).cte("held")
+    # Numbered once the row is locked; apart from the update, since Citus numbers nothing as it returns it.
     revision = VECTOR_REVISION.next_value().label("revision")
-    return moved.returning(s.id, s.agent_id, s.updated_at, revision).cte("held")
+    return sa.select(*held.c, revision).cte("numbered")
 
 
 def _changed(held: Any) -> Any:
     c = _chunks.c
     arrays = [sa.bindparam(f"new_{name}", type_=sa.ARRAY(c[name].type)) for name in _INCOMING]
-    incoming: Any = (
+    given: Any = (
         sa.func.unnest(*arrays)
         .table_valued(*(sa.column(name, c[name].type) for name in _INCOMING), with_ordinality="place")
-        .render_derived("incoming")
+        .render_derived("given")
     )
+    # Below a name of its own: Citus inserts nothing that comes from a function itself.
+    incoming = sa.select(*given.c).cte("incoming")
     place = sa.cast(incoming.c.place - constant(1, sa.BigInteger()), c.chunk_index.type)
     source = sa.select(COMPANY, held.c.id, place, *(incoming.c[name] for name in _INCOMING)).join_from(
         incoming, held, sa.true()

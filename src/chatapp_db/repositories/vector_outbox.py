@@ -15,7 +15,7 @@ from chatapp_db.errors import InvalidValue
 from chatapp_db.execution.operation import operation
 from chatapp_db.execution.statement import Statement, constant, scalar
 from chatapp_db.repositories.backlog import Backlog, of_each_set
-from chatapp_db.repositories.base import Entity, table_of
+from chatapp_db.repositories.base import Entity, moment, table_of
 from chatapp_db.repositories.border import (
     as_id,
     as_ids,
@@ -213,9 +213,9 @@ def _put_back() -> Statement[UUID]:
     update: Any = sa.update(_outbox).where(*(o[name] == back.c[name] for name in KEY))
     released = update.values(
         lease_token=sa.null(),
-        available_at=sa.case((back.c.is_same, in_seconds(back.c.seconds)), else_=sa.func.now()),
+        available_at=sa.case((back.c.is_same, in_seconds(back.c.seconds, now=moment())), else_=moment()),
         last_error=sa.case((back.c.is_same, sa.func.coalesce(back.c.error, o.last_error))),
-        dead_at=sa.case((sa.and_(back.c.is_same, back.c.dead), sa.func.now())),
+        dead_at=sa.case((sa.and_(back.c.is_same, back.c.dead), moment())),
     )
     return Statement(released.returning(o.subject_id), scalar, across_companies=True)
 
@@ -235,8 +235,10 @@ _COMPANY = sa.bindparam("company_id", type_=sa.Uuid())
 @cache
 def _put(change: VectorChange) -> Statement[UUID]:
     o = _outbox.c
-    subjects = sa.func.unnest(sa.bindparam("subject_ids", type_=sa.ARRAY(sa.Uuid()))).column_valued("subject")
-    source = sa.select(_COMPANY, _SET, subjects, changed_to(change), VECTOR_REVISION.next_value())
+    subject = sa.func.unnest(sa.bindparam("subject_ids", type_=sa.ARRAY(sa.Uuid()))).column_valued("subject")
+    # Below a name of its own: Citus inserts nothing that comes from a function itself.
+    given = sa.select(subject.label("id")).cte("given")
+    source = sa.select(_COMPANY, _SET, given.c.id, changed_to(change), VECTOR_REVISION.next_value())
     names = [*_NAMES, "change", "revision"]
     insertion = insert(_outbox).from_select(names, source, include_defaults=False)
     once: Any = insertion.on_conflict_do_nothing(

@@ -66,8 +66,8 @@ def scale_out_plan(
 
     Each table is placed by a call of its own, outside of any transaction: Citus distributes no table that
     refers to a reference table in a transaction that has done more. What fails is mended and the script
-    gone on with from there; no service writes meanwhile. Afterwards ``check()`` finds no difference, and
-    services connect with ``set_local=True``. docs/howto/scale-out.md says what is different then.
+    gone on with from there; no service writes meanwhile. Afterwards ``check()`` finds no difference;
+    docs/howto/scale-out.md says what a service finds different.
 
     Needs no database. Raises InvalidValue for a name that is none.
     """

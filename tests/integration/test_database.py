@@ -23,10 +23,13 @@ from chatapp_db.errors import (
     SchemaOutOfDate,
     Unavailable,
 )
+from chatapp_db.execution.scope import PURGE
 from chatapp_db.execution.statement import Statement, scalar
 from chatapp_db.migrations import migrate
 from tests.integration.test_failures import WHOAMI, Companies, run
 from tests.rows import new_agent, new_company
+from tests.scale_out.heard import heard
+from tests.scale_out.stand_in import stand_in_for_citus
 from tests.worlds import settled
 
 
@@ -141,6 +144,24 @@ async def test_set_local_is_the_same_in_one_trip(world, login_url, companies):
         assert [row.id for row in (await db.company(companies.right).customers.page()).items] == [
             companies.right
         ]
+
+
+async def test_beside_citus_a_connection_sends_set_local_by_itself(world, login_url, database_url, companies):
+    stand_in_for_citus(database_url)
+    db = world.open(login_url("service"))
+    with heard() as messages:
+        assert await run(db.company(companies.left), WHOAMI) == [f"chatapp_app {companies.left}"]
+    texts = [text for text, _ in messages]
+    assert texts[0] == "BEGIN"
+    assert texts[-1] == "COMMIT"
+    assert f"SET LOCAL chatapp.company_id = '{companies.left}'" in texts
+
+
+async def test_beside_citus_a_statement_keeps_its_settings(world, login_url, database_url, companies):
+    stand_in_for_citus(database_url)
+    seen = sa.func.current_setting(sa.literal_column("'chatapp.audit_purge'")).label("seen")
+    statement = Statement(sa.select(seen), scalar, settings={PURGE: "on"})
+    assert await run(world.open(login_url("service")).company(companies.left), statement) == ["on"]
 
 
 # Who is bound by row-level security.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from psycopg.pq import TransactionStatus
@@ -20,7 +20,7 @@ __all__ = ["Line", "RowsFailed", "line_of"]
 
 _FACTS = f"""
 SELECT pg_backend_pid(), coalesce(installation.nspname, current_schema()), session_user::text,
-  login.rolsuper OR login.rolbypassrls,
+  login.rolsuper OR login.rolbypassrls, to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL,
   to_regrole(quote_ident(%(app)s)) IS NOT NULL, to_regrole(quote_ident(%(platform)s)) IS NOT NULL,
   pg_has_role(session_user, to_regrole(quote_ident(%(app)s)), %(switch)s),
   pg_has_role(session_user, to_regrole(quote_ident(%(platform)s)), %(switch)s),
@@ -74,8 +74,8 @@ class Line:
     def __init__(
         self, wire: Wire, driver: Any, access: Access, facts: tuple[Any, ...], *, prepares: bool
     ) -> None:
-        pid, schema, self._login, self._bypasses, *roles = facts
-        self._access = access
+        pid, schema, self._login, self._bypasses, is_citus, *roles = facts
+        self._access = replace(access, set_local=True) if is_citus else access
         self._schema = access.schema or schema
         self._memberships = {
             platform: _Membership(role, *roles[position::2])

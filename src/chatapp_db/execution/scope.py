@@ -46,7 +46,8 @@ class Access:
 
     ``schema`` None is the one of the connection's search path that was migrated, else its first. A role
     of None is not switched to. ``statement_timeout`` is in seconds. ``set_local`` sends the prologue as
-    ``SET LOCAL`` inside a transaction, which is what a Citus coordinator forwards to its workers.
+    ``SET LOCAL`` inside a transaction, which is what a Citus coordinator forwards to its workers; where
+    there is Citus, a connection does so by itself.
     ``keys`` seals and opens secrets; without it they can be neither written nor read.
     """
 
@@ -101,7 +102,8 @@ class Prologue:
     ) -> list[Message]:
         """Open a transaction that is one pipeline; the role comes last, since it may forbid the rest."""
         if self._set_local:
-            return [(text, ()) for text in self._texts(company_id, actor)]
+            more = [f"SET LOCAL {name} = {_value(name, dict(settings))}" for name, _ in settings]
+            return [(text, ()) for text in [*self._texts(company_id, actor), *more]]
         return [self._set_all(company_id, settings, actor)]
 
     def end(self) -> list[Message]:

@@ -36,3 +36,11 @@ def filled(server: Server, chatapp_template: str) -> Generator[Any]:
     scale_out(url, scale_out_plan())
     yield Filled(name, populate(url))
     server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def plainly_filled(server: Server, chatapp_template: str) -> Generator[Any]:
+    """The plain one."""
+    name = server.create_database(chatapp_template)
+    yield Filled(name, populate(server.url.set(database=name).render_as_string(hide_password=False)))
+    server.drop_database(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from random import Random
 from typing import Any, get_type_hints
 from uuid import uuid4
 
@@ -31,6 +33,10 @@ from chatapp_db.testing.rows import MODELS
 MANY = 50
 
 
+def is_number(column: sa.Column[Any]) -> bool:
+    return isinstance(column.type, sa.Integer | sa.Numeric)
+
+
 def test_every_table_has_a_factory():
     assert {factory_of(MODELS[name]).__model__.__table__.name for name in metadata.tables} == set(
         metadata.tables
@@ -46,6 +52,28 @@ def test_fifty_varied_rows_of_a_table_are_stored(chatapp_rows, table):
     with chatapp_rows.engine.connect() as connection:
         stored = connection.scalar(sa.select(sa.func.count()).where(of_these))
     assert stored == MANY
+
+
+class Extreme(Random):
+    """Chance that always draws the least number, or the most."""
+
+    def __init__(self, pick: Callable[[int, int], int]) -> None:
+        super().__init__(1)
+        self._pick = pick
+
+    def randint(self, a: int, b: int) -> int:
+        return self._pick(a, b)
+
+
+NUMBERED = sorted(table for table in metadata.tables if any(map(is_number, metadata.tables[table].c)))
+
+
+@pytest.mark.parametrize("pick", [min, max])
+@pytest.mark.parametrize("table", NUMBERED)
+def test_the_least_and_the_most_of_each_number_are_stored(chatapp_rows, monkeypatch, table, pick):
+    monkeypatch.setattr(factory_of(MODELS[table], varied=True), "__random__", Extreme(pick))
+
+    assert chatapp_rows.add(MODELS[table], varied=True).id
 
 
 # Of some tables the package alone writes the rows: there is no border to pass.

@@ -56,4 +56,4 @@ class UsageReservationValues(TypedDict, total=False):
     id: UUID
     metric: Required[Annotated[str, Text(100, min_length=1)]]
     period: Required[Day]
-    amount: Required[Annotated[int, Integer(64, minimum=0)]]
+    amount: Required[Annotated[int, Integer(64, minimum=1)]]

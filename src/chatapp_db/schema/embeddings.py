@@ -12,6 +12,7 @@ from chatapp_db.schema.columns import (
     Code,
     Count,
     Digest,
+    Dimensions,
     Key,
     Moment,
     Name,
@@ -52,7 +53,7 @@ class EmbeddingSet(Identified, Timestamped, Base):
     name: Mapped[Code] = mapped_column(comment="Of its versions one is searched", info=verbs_only())
     version: Mapped[Count] = mapped_column(info=verbs_only())
     model: Mapped[Name] = mapped_column(comment="Says which embedder makes its vectors", info=verbs_only())
-    dimensions: Mapped[Count] = mapped_column(info=verbs_only())
+    dimensions: Mapped[Dimensions] = mapped_column(info=verbs_only())
     distance: Mapped[VectorDistance] = labelled(VectorDistance, info=verbs_only())
     backend: Mapped[Key] = mapped_column(comment="Where the collection is, for people", info=verbs_only())
     collection_name: Mapped[Key] = mapped_column(info=verbs_only())

@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from chatapp_db.schema.base import Base, Tenant, Timestamped, tenant_table
-from chatapp_db.schema.columns import BigCount, Code, Day, Key, Moment, on_insert_only, verbs_only
+from chatapp_db.schema.columns import Amount, BigCount, Code, Day, Key, Moment, on_insert_only, verbs_only
 
 
 class UsageCounter(Tenant, Timestamped, Base):
@@ -48,7 +48,7 @@ class UsageReservation(Tenant, Timestamped, Base):
 
     metric: Mapped[Code] = mapped_column(comment="The name of the plan's limit", info=on_insert_only())
     period: Mapped[Day] = mapped_column(comment="The month that it counts in", info=on_insert_only())
-    amount: Mapped[BigCount] = mapped_column(info=on_insert_only())
+    amount: Mapped[Amount] = mapped_column(info=on_insert_only())
     key: Mapped[Key | None] = mapped_column(
         comment="The caller's name for it: given twice, it counts once", info=verbs_only()
     )

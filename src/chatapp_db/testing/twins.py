@@ -49,7 +49,7 @@ class Twin:
 
     def known_by(self) -> dict[str, str]:
         """Give what tells that a row is this company's, and where it stands: ids, keys, texts."""
-        found = {str(self.id): "the company's id", self.mark: "a text of it"}
+        found = {str(self.id): "id", self.mark: "text"}
         for table, rows in self.rows.items():
             for place, row in enumerate(rows):
                 for name in columns_of(type(row)):  # pyright: ignore[reportUnknownArgumentType]  # a row of any table

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
@@ -19,36 +18,14 @@ import pytest
 from sqlalchemy import Engine
 
 from chatapp_db.testing.server import server_folder
+from tests import documents
+from tests.documents import DOCUMENTS, ROOT, Snippet, name_of, snippets
 
-ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-FENCED = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)(?P<path>[^)#]+)")
 EXTRAS = re.compile(r"(?:\.|chatapp-db)\[(?P<names>[\w,]+)\]")
 REQUIRED = {"README.md", "docs/quickstart.md", "docs/howto/vectors.md"}
 # Addresses of the repository's own pages, which are no files.
 _PAGES = ("../../compare/", "../../releases/")
-
-
-@dataclass(frozen=True)
-class Snippet:
-    """A fenced block, and the line of its document that it begins on."""
-
-    language: str
-    text: str
-    line: int
-
-
-def name_of(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
-
-
-def snippets(document: Path) -> list[Snippet]:
-    text = document.read_text(encoding="utf-8")
-    return [
-        Snippet(found["language"], found["text"], text.count("\n", 0, found.start("text")))
-        for found in FENCED.finditer(text)
-    ]
 
 
 def run(document: Path) -> None:
@@ -69,7 +46,7 @@ def run(document: Path) -> None:
 
 def executed(snippet: Snippet, document: str, namespace: dict[str, object]) -> str:
     """Run a block so that a traceback names the document's own line, and give what it printed."""
-    code = compile("\n" * snippet.line + snippet.text, document, "exec")
+    code = compile("\n" * snippet.line + snippet.text, document, "exec", dont_inherit=True)
     with contextlib.redirect_stdout(io.StringIO()) as output:
         exec(code, namespace)
     return output.getvalue()
@@ -83,8 +60,8 @@ def commands() -> Iterator[tuple[str, ...]]:
     for document in DOCUMENTS:
         for snippet in snippets(document):
             if snippet.language == "console":
-                for line in re.findall(r"^\$ (.+)$", snippet.text, re.MULTILINE):
-                    words = shlex.split(line, comments=True)
+                for line in snippet.commands:
+                    words = shlex.split(line.replace("\\\n", " "), comments=True)
                     yield from split_at(words, {"&&", "|", ";"})
 
 
@@ -123,7 +100,7 @@ def test_every_python_snippet_of_a_document_runs_in_order(document):
 
 
 def test_a_snippet_that_prints_something_else_would_be_found(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    monkeypatch.setattr(documents, "ROOT", tmp_path)
     document = tmp_path / "lie.md"
     document.write_text("```python\nprint(1)\n```\n\n```text\n2\n```\n")
     with pytest.raises(AssertionError, match=r"lie\.md:5"):

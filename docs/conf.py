@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from pygments.lexers.sql import PostgresLexer
 from sphinx.application import Sphinx
 
 from chatapp_db import __version__
@@ -23,9 +24,11 @@ copybutton_only_copy_prompt_lines = True
 
 graphviz_output_format = "svg"
 
+pygments_dark_style = "github-dark"  # furo's own underlines what is imported
 html_theme = "furo"
 html_title = project
 html_static_path = ["_static"]
+html_use_index = False  # the reference has an index that says more
 html_css_files = ["site.css"]
 html_theme_options = {"navigation_with_keys": True}
 
@@ -79,5 +82,6 @@ def _to_page(link: re.Match[str], page: str) -> str:
 
 
 def setup(app: Sphinx) -> None:
-    """Have pages read our way."""
+    """Have pages read our way, and SQL as PostgreSQL's."""
     app.connect("source-read", _read)
+    app.add_lexer("sql", PostgresLexer)

@@ -33,11 +33,24 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+def prose(document: Path) -> str:
+    """Give a document's text with its blocks blanked, so that their lines are no headings and no links."""
+    text = document.read_text(encoding="utf-8")
+    return _FENCED.sub(lambda block: re.sub(r"[^\n]", " ", block[0]), text)
+
+
+def anchors(document: Path) -> set[str]:
+    """Give what a link may name behind a hash: the headings, as a forge and MyST write them."""
+    if document.suffix != ".md":
+        return set()
+    titles = (found["title"] for found in _HEADING.finditer(prose(document)))
+    return {re.sub(r"[^\w\- ]", "", title.replace("`", "").lower()).replace(" ", "-") for title in titles}
+
+
 def snippets(document: Path, *, below: str | None = None, language: str | None = None) -> list[Snippet]:
     """Give a document's blocks in their order: all, or those of a language, or below one heading."""
     text = document.read_text(encoding="utf-8")
-    prose = _FENCED.sub(lambda block: re.sub(r"[^\n]", " ", block[0]), text)
-    headings = [(found.start(), found["title"]) for found in _HEADING.finditer(prose)]
+    headings = [(found.start(), found["title"]) for found in _HEADING.finditer(prose(document))]
     found = [
         Snippet(
             block["language"],

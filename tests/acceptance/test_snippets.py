@@ -19,9 +19,9 @@ from sqlalchemy import Engine
 
 from chatapp_db.testing.server import server_folder
 from tests import documents
-from tests.documents import DOCUMENTS, ROOT, Snippet, name_of, snippets
+from tests.documents import DOCUMENTS, ROOT, Snippet, anchors, name_of, prose, snippets
 
-LINK = re.compile(r"\]\((?!https?:|#|mailto:)(?P<path>[^)#]+)")
+LINK = re.compile(r"\]\((?!https?:|mailto:)(?P<path>[^)#]*)(?:#(?P<anchor>[^)]+))?\)")
 EXTRAS = re.compile(r"(?:\.|chatapp-db)\[(?P<names>[\w,]+)\]")
 REQUIRED = {"README.md", "docs/quickstart.md", "docs/howto/vectors.md"}
 # Addresses of the repository's own pages, which are no files.
@@ -134,7 +134,25 @@ def test_an_extra_that_is_named_exists(document):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
-def test_a_link_leads_to_a_file(document):
-    paths = [found["path"] for found in LINK.finditer(document.read_text(encoding="utf-8"))]
-    files = [path for path in paths if not path.startswith(_PAGES)]
-    assert [path for path in files if not (document.parent / path).exists()] == []
+def test_a_link_leads_to_a_file_and_to_a_heading_of_it(document):
+    links = [(found["path"], found["anchor"]) for found in LINK.finditer(prose(document))]
+    ours = [(path, anchor) for path, anchor in links if not path.startswith(_PAGES)]
+    targets = [(path, anchor, document.parent / path if path else document) for path, anchor in ours]
+    assert [path for path, _, target in targets if not target.exists()] == []
+    assert [f"{path}#{anchor}" for path, anchor, it in targets if anchor and anchor not in anchors(it)] == []
+
+
+def test_every_page_of_the_site_is_in_its_navigation():
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    trees = re.findall(r"```{toctree}\n(.*?)```", index, re.DOTALL)
+    listed = {word.strip("<>") for tree in trees for word in tree.split()}
+    files = [name_of(page) for page in (ROOT / "docs").rglob("*.md")]
+    pages = {name.removeprefix("docs/").removesuffix(".md") for name in files}
+    generated = {page for page in pages if page.startswith("reference/")}
+    assert pages - generated - {"index"} - listed == set()
+
+
+def test_the_words_of_the_glossary_are_in_their_order():
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    words = re.findall(r"^(.+)\n: ", text, re.MULTILINE)
+    assert words == sorted(words, key=str.lower)

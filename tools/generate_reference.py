@@ -278,7 +278,7 @@ def is_awaited(name: str) -> bool:
 
 
 def class_section(name: str, kind: Any, page: str) -> str:
-    made = Call.of("__init__", kind.__init__)
+    made = Call.making(kind)
     methods: dict[str, Any] = {}
     for key, member in cast("dict[str, Any]", vars(kind)).items():
         function = getattr(member, "__func__", member)
@@ -289,8 +289,7 @@ def class_section(name: str, kind: Any, page: str) -> str:
     return section(
         f"## {name}",
         prose(kind.__doc__, page),
-        fenced("pyi", str(made)),
-        made.types(page),
+        *([fenced("pyi", str(made)), made.types(page)] if made else []),
         *(call_section(key, it, page) for key, it in methods.items()),
     )
 

@@ -11,7 +11,7 @@ from posixpath import dirname, relpath
 from typing import Any, Required, get_origin
 
 from reference_names import homes
-from typing_extensions import get_type_hints
+from typing_extensions import get_type_hints, is_protocol
 
 from chatapp_db import errors
 
@@ -64,10 +64,10 @@ def section(*parts: str) -> str:
 
 
 def table(*rows: tuple[str, ...]) -> str:
-    """Write a table, the first row of which is its head."""
-    head, *body = rows
-    lines = [head, tuple("---" for _ in head), *body]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    """Write a table, the first row of which is its head; a column that says nothing is left out."""
+    kept = [place for place in range(len(rows[0])) if any(cells[place] for cells in rows)]
+    head, *body = ([cells[place] for place in kept] for cells in rows)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(kept), *body])
 
 
 def written(annotation: Any) -> str:
@@ -109,6 +109,15 @@ class Call:
         parameters = [it for it in signature.parameters.values() if it.name not in {"self", "cls"}]
         return cls(name, tuple(parameters), signature.return_annotation, row)
 
+    @classmethod
+    def making(cls, kind: Any) -> Call | None:
+        """Give how a caller makes one, or calls one of a protocol; None for what is only ever given."""
+        if is_protocol(kind):
+            return cls.of("__call__", kind.__call__)
+        made = cls.of("__init__", kind.__init__)
+        taken = {written(it.annotation) for it in made.parameters}
+        return None if taken & {"Entrance", "Transaction"} else made
+
     def __str__(self) -> str:
         arguments = list(self._arguments())
         end = f") -> {self._type(self.returned)}: ..."
@@ -132,7 +141,7 @@ class Call:
         for it in self.parameters:
             if it.kind is it.KEYWORD_ONLY and "*" not in texts:
                 texts.append("*")
-            stars = "**" if it.kind is it.VAR_KEYWORD else ""
+            stars = {it.VAR_POSITIONAL: "*", it.VAR_KEYWORD: "**"}.get(it.kind, "")
             text = f"{stars}{it.name}: {self._type(it.annotation)}"
             texts.append(text if it.default is it.empty else f"{text} = {_default(it.default)}")
         return texts

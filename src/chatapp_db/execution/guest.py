@@ -96,8 +96,11 @@ class Guest:
 class tenant_scope:  # noqa: N801  # reads as the context manager it is
     """Run the host's own queries on our tables as one company: ``with tenant_scope(session, company_id):``.
 
-    ``async with`` for an AsyncSession. Scopes do not nest. The ``actor`` is told by the audit trail beside
-    what the host changes, and beside what a repository without one of its own changes in here.
+    ``async with`` for an AsyncSession. Scopes do not nest. Leave it before you roll back; an error that
+    leaves it has undone it. The ``actor`` is told by the audit trail beside what the host changes, and
+    beside what a repository without one of its own changes in here.
+
+    Entering it raises ScopeInUse inside another one, InvalidValue for a session of another driver.
     """
 
     def __init__(

@@ -70,7 +70,10 @@ class Operations(Generic[Row]):
 
     @operation
     async def find(self, id: UUID) -> Row | None:
-        """Give one row, or None."""
+        """Give one row, or None.
+
+        Raises InvalidValue.
+        """
         row: Row | None = await self._find(self.entity.get(), id=as_id("id", id))
         return row
 

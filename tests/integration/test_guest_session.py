@@ -196,7 +196,8 @@ async def test_a_host_in_autocommit_is_served_too(session, customers):
 
 
 async def test_another_driver_is_refused(companies):
-    with Session(sa.create_engine("sqlite://")) as session, pytest.raises(InvalidValue, match="psycopg 3"):
+    engine = sa.create_engine("sqlite://", poolclass=sa.NullPool)
+    with Session(engine) as session, pytest.raises(InvalidValue, match="psycopg 3"):
         CustomerRepository(session, companies.left).count()
 
 

@@ -12,7 +12,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from chatapp_db.exports import Homes
+from chatapp_db.exports import Homes, Renamed
 
 SOURCE = Path(__file__).parents[1] / "src"
 PACKAGES = (
@@ -47,9 +47,11 @@ def stub_of(package: str) -> Path:
 def stub(package: str) -> str:
     """Import every name from its home, under its own name: that is how a stub exports it."""
     homes: Homes = import_module(package)._HOMES
+    renamed: Renamed = getattr(import_module(package), "_RENAMED", {})
     lines = [FIRST_LINE, ""]
     for home, names in sorted(homes.items()):
         lines += [f"from {package}.{home} import (", *(f"    {name} as {name}," for name in names), ")"]
+    lines += [f"{name} = {instead}" for name, instead in sorted(renamed.items())]
     if package == "chatapp_db":
         lines += ["", "__version__: str"]
     return "\n".join([*lines, ""])

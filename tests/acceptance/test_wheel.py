@@ -1,29 +1,44 @@
-"""What a user installs: the wheel carries the types and the migrations, and nothing of the tests."""
+"""What is published: the wheel carries the types and the migrations, the sdist the project, neither more."""
 
+import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
-
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "chatapp_db"
+# What the maintainers' tools read and no test does; the metadata takes the place of none.
+UNPUBLISHED = {".ci/run", ".pre-commit-config.yaml"}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not PACKAGE.exists(), reason="there is no source here that could be built"),
+]
+
+
+def built(target: str, project: Path, folder: Path) -> Path:
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", folder],
+        cwd=project,
+        check=True,
+        capture_output=True,
+    )
+    (path,) = folder.iterdir()
+    return path
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
-    (path,) = folder.glob("*.whl")
-    return path
+    return built("wheel", ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory):
+    return built("sdist", ROOT, tmp_path_factory.mktemp("sdist"))
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +79,20 @@ def test_installed_alone_it_knows_its_own_migrations(wheel, tmp_path):
         "assert list((folder / 'versions').glob('*.py'))"
     )
     subprocess.run([sys.executable, "-c", program], env={"PYTHONPATH": str(tmp_path)}, check=True)
+
+
+def test_the_sdist_makes_the_same_wheel(sdist, wheel, tmp_path):
+    shutil.unpack_archive(sdist, tmp_path, filter="data")
+    (project,) = tmp_path.iterdir()
+    again = built("wheel", project, tmp_path / "again")
+    assert (again.name, again.read_bytes()) == (wheel.name, wheel.read_bytes())
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="what is tracked is known in a clone")
+def test_the_sdist_holds_what_is_tracked_and_nothing_else(sdist):
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True)
+    tracked = {name for name in listed.stdout.splitlines() if (ROOT / name).exists()}
+    with tarfile.open(sdist) as archive:
+        held = {member.name.partition("/")[2] for member in archive.getmembers() if member.isfile()}
+    assert tracked >= UNPUBLISHED
+    assert held - {"PKG-INFO"} == tracked - UNPUBLISHED

@@ -16,6 +16,8 @@ from chatapp_db.schema import AgentStatus, ChannelType, PlanType
 from tests.worlds import Awaited
 
 PLAN = "test-plan"
+# Nobody's id, for a test's parameter: its text is part of the test's name, alike in every process.
+SOMEBODY = UUID("01900000-0000-7000-8000-000000000001")
 
 
 async def new_plan(platform: Awaited, slug: str = PLAN) -> UUID:

@@ -17,7 +17,7 @@ from chatapp_db.repositories.agents import AgentRepository, AsyncAgentRepository
 from chatapp_db.schema.audit_triggers import LONGEST_VALUE, REDACTED
 from chatapp_db.schema.security import APP_ROLE, PLATFORM_ROLE
 from tests.integration.test_guest_session import tenant_scope_of
-from tests.rows import new_agent, new_company, new_conversation, new_user
+from tests.rows import SOMEBODY, new_agent, new_company, new_conversation, new_user
 from tests.wire import round_trips
 
 SECRET = "the-secret-marker"
@@ -235,7 +235,7 @@ async def test_an_actor_whom_the_company_does_not_have_changes_nothing(db, scope
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("user_id", str(uuid4())),
+        ("user_id", str(SOMEBODY)),
         ("staff_id", 7),
         ("ip_address", "here"),
         ("user_agent", "x" * 2001),

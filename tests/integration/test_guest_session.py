@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
@@ -14,6 +12,7 @@ from chatapp_db.execution.guest import tenant_scope
 from chatapp_db.repositories.customers import AsyncCustomerRepository, CustomerRepository
 from chatapp_db.schema import Customer
 from tests.integration.test_failures import Companies
+from tests.rows import SOMEBODY
 from tests.worlds import settled
 
 STATE = sa.text(
@@ -211,7 +210,7 @@ async def test_a_session_of_the_other_world_is_refused(world, login_url, compani
     await wrong.close() if isinstance(wrong, AsyncSession) else wrong.close()
 
 
-@pytest.mark.parametrize("company_id", [None, "", 7, [], Customer.id, "x" * 36, str(uuid4())[:-1]])
+@pytest.mark.parametrize("company_id", [None, "", 7, [], Customer.id, "x" * 36, str(SOMEBODY)[:-1]])
 async def test_a_company_that_is_none_is_refused_before_anything(session, world, company_id):
     with pytest.raises(InvalidValue, match="company_id"):
         world.bound(CustomerRepository, AsyncCustomerRepository, session, company_id)

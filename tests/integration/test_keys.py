@@ -466,7 +466,11 @@ def test_the_command_speaks_json(filled, login_url, monkeypatch, capsys):
     assert facts == {"found": 3, "resealed": 3, "unopened": 0, "remaining": 0, "examples": []}
 
 
-@pytest.mark.parametrize("keys", ["", "hush", "a:hush", f"a:{NEW_KEY},a:{OLD_KEY}", f"{NEW_KEY}"])
+@pytest.mark.parametrize(
+    "keys",
+    ["", "hush", "a:hush", f"a:{NEW_KEY},a:{OLD_KEY}", f"{NEW_KEY}"],
+    ids=["none", "no name", "no key", "one name twice", "nameless"],
+)
 def test_keys_that_are_none_are_refused_and_not_repeated(login_url, monkeypatch, capsys, keys):
     assert rotate(monkeypatch, login_url("service"), keys) == 2
     error = capsys.readouterr().err

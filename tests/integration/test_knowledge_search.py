@@ -19,7 +19,7 @@ from chatapp_db.vectors import (
     create_async_vector_store,
     create_vector_store,
 )
-from tests.rows import new_agent, new_company
+from tests.rows import SOMEBODY, new_agent, new_company
 from tests.worlds import Awaited, settled
 
 KEYS = {"page": "integer", "topics": "keyword"}
@@ -246,7 +246,7 @@ async def test_an_agent_falls_back_to_its_own(db, library):
         Not(Eq("topics", "shop")),
         And(Range("page", lte=2), Not(Eq("topics", "sky"))),
         Or(Eq("topics", "sky"), Eq("page", 3)),
-        Eq("source_id", uuid4()),
+        Eq("source_id", SOMEBODY),
     ],
     ids=str,
 )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 import pytest
 
 from chatapp_db import Access, KeyRing
 from chatapp_db.errors import Conflict, InvalidCursor, InvalidValue, NoEncryptionKey, NotFound
 from chatapp_db.repositories.integrations import AsyncIntegrationRepository, IntegrationRepository
 from chatapp_db.schema import IntegrationStatus, IntegrationType
-from tests.rows import new_company
+from tests.rows import SOMEBODY, new_company
 
 KEYS = KeyRing({"2026-11": bytes(range(32))})
 CONFIG = {"token": "xoxb-plaintextmarker", "scopes": ["chat:write"], "nested": {"null": None}}
@@ -129,7 +127,7 @@ async def test_another_companys_connection_does_not_exist(db):
         {"config": {"token": ("plaintextmarker",)}},
         {"config": {"token": "plaintextmarker" * 5_000}},
         {"config": {1: "plaintextmarker"}},
-        {"config": {"token": uuid4()}},
+        {"config": {"token": SOMEBODY}},
     ],
     ids=lambda wrong: f"{next(iter(wrong))}-{str(wrong)[:30]}",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -13,6 +13,7 @@ from chatapp_db.errors import NotPermitted
 from chatapp_db.execution.carriers import SingleCalls
 from chatapp_db.execution.statement import Statement, scalar
 from tests.isolation.population import OWNED
+from tests.rows import SOMEBODY
 
 EXPECTED_TABLES = 20
 
@@ -138,7 +139,7 @@ async def test_without_a_company_nothing_is_seen(db, world, table):
     assert await carrier.fetch(across(sa.select(table.c.id)), {}) == []
 
 
-@pytest.mark.parametrize("company", [None, "", str(uuid4())])
+@pytest.mark.parametrize("company", [None, "", str(SOMEBODY)])
 def test_the_role_by_itself_sees_nothing(login_url, table, company):
     with psycopg.connect(login_url("app")) as connection:
         connection.execute("SET ROLE chatapp_app")

@@ -17,7 +17,7 @@ from chatapp_db.schema.enums import AgentType
 from chatapp_db.schema.types import checker
 from chatapp_db.schema.values import MAX_JSON_DEPTH, normal_email
 
-NOW = dt.datetime.now(dt.UTC)
+NOW = dt.datetime(2026, 1, 31, 12, 30, 15, 123456, dt.UTC)
 TYPED_DICTS = [getattr(rows, name) for name in rows.__all__ if not name.endswith("Row")]
 
 

@@ -10,7 +10,8 @@ from chatapp_db import rows
 from chatapp_db.schema import Base
 from chatapp_db.schema.columns import may_be_given, may_change
 
-MODELS = [pytest.param(mapper.class_, id=mapper.class_.__name__) for mapper in Base.registry.mappers]
+MAPPERS = sorted(Base.registry.mappers, key=lambda mapper: mapper.class_.__name__)
+MODELS = [pytest.param(mapper.class_, id=mapper.class_.__name__) for mapper in MAPPERS]
 
 
 @pytest.mark.parametrize("model", MODELS)

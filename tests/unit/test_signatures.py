@@ -153,6 +153,7 @@ def test_every_signature_is_compared_in_constant_time(monkeypatch):
         "whsec_" + "A" * 88,
         [],
     ],
+    ids=["empty", "plain", "bare", "mark", "accent", "marked", "unmarked", "short", "long", "list"],
 )
 def test_what_is_no_secret_is_refused_and_not_repeated(secret):
     with pytest.raises(InvalidValue, match="secret") as refusal:

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import ENUM, JSONB
 
 from chatapp_db.errors import InvalidValue
 from chatapp_db.execution.statement import COMPANY, Statement, constant, scalar, written
+from tests.rows import SOMEBODY
 
 
 class Mood(StrEnum):
@@ -103,7 +104,7 @@ def test_an_array_of_an_enum_is_cast_by_the_statement():
         bound("moods", "glad")
 
 
-@pytest.mark.parametrize("value", [str(uuid4()), uuid_utils.uuid7(), 7, b"0" * 16])
+@pytest.mark.parametrize("value", [str(SOMEBODY), uuid_utils.UUID(int=7), 7, b"0" * 16])
 def test_only_the_standard_library_s_uuid_is_bound_as_one(value):
     with pytest.raises(InvalidValue):
         bound("id", value)

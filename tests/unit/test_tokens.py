@@ -64,6 +64,10 @@ KEY = WIDGET.issue(UUID(int=0))
         (INVITATION, "/" * 64), (INVITATION, ""),
         (INVITATION, None), (INVITATION, b"A" * 64), (WIDGET, KEY[:-1] + "B"), (INVITATION, "\ud800" * 64),
     ],
+    ids=[
+        "shorter", "longer", "padded", "indented", "broken", "widget", "invitation", "slashes", "empty",
+        "None", "bytes", "changed", "surrogates",
+    ],
 )  # fmt: skip
 def test_a_token_of_another_kind_or_form_is_refused(kind: CompanyToken, token: Any):
     with pytest.raises(InvalidValue, match=f"{kind.field}: not a token of this kind"):

@@ -12,13 +12,12 @@ from chatapp_db.errors import InvalidValue
 from chatapp_db.vectors import And, Eq, Exists, Filter, In, Not, Or, Range
 from chatapp_db.vectors.filters import MAX_CONDITIONS, MAX_DEPTH, resolve
 from chatapp_db.vectors.keys import Keys
+from tests.rows import SOMEBODY
 
 KEYS = Keys(
     {"lang": "keyword", "page": "integer", "weight": "float", "public": "boolean", "published": "datetime"}
 )
 LEAF = Eq("lang", "de")
-# The same in every process: its text is part of a test's name.
-SOMEBODY = uuid.UUID("01900000-0000-7000-8000-000000000001")
 
 
 def nested(depth: int) -> Filter:

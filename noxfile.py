@@ -15,8 +15,18 @@ nox.needs_version = ">=2025.10.16"
 nox.options.sessions = ["tests"]
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
+# Whoever has not every Python still tests on those that are there, also where CI runs.
+nox.options.error_on_missing_interpreters = False
 
 CONSTRAINTS = "constraints.txt"
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+# What another Python, or an older dependency, breaks first.
+CORE = [
+    "tests/unit",
+    *(f"tests/contract/test_{part}.py" for part in ("collection", "edge", "points", "search")),
+    *(f"tests/integration/test_{part}.py" for part in ("cli", "database", "guest_session", "plugin")),
+    *map(str, sorted(Path().glob("tests/integration/test_repositories_[acm]*.py"))),
+]
 OPTIONAL = "cli,edge,embedded,fastapi,testing"
 # What tests/acceptance takes beside the package with its extras.
 ACCEPTANCE = ["httpx", "httpx2", "mypy", "numpy", "pyright[nodejs]", "schemathesis", "uvicorn"]
@@ -31,6 +41,26 @@ def tests(session: nox.Session) -> None:
     install(session, "--editable", ".[dev]")
     install_from_debian(session, SERVERS)
     session.run("pytest", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def pythons(session: nox.Session) -> None:
+    """Run the tests that a Python would break first; one that the machine lacks is skipped by name."""
+    install(session, "--editable", ".[dev]")
+    session.run("pytest", "-m", "not slow", *(session.posargs or CORE))
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Run the same tests with the lowest release of every dependency that pyproject.toml allows users."""
+    install(session, "--editable", ".[release]")
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as pins:
+        extras = [f"--extra={name}" for name in OPTIONAL.split(",")]
+        resolution = ["--resolution=lowest-direct", "--quiet", f"--output-file={pins.name}"]
+        session.run("uv", "pip", "compile", *resolution, *extras, "pyproject.toml")
+        session.install("--requirement", pins.name, "httpx", "httpx2", "hypothesis", "numpy")
+    session.install("--no-deps", "--editable", ".")
+    session.run("pytest", "-m", "not slow", *(session.posargs or CORE))
 
 
 @nox.session

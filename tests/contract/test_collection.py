@@ -42,6 +42,17 @@ async def test_every_difference_is_listed(engine_url: str, store: Awaited, open_
         await other.ensure_collection()
 
 
+async def test_a_collection_is_compared_before_and_after_it_is_made_and_not_made_by_that(
+    engine_url: str, open_store: Any
+) -> None:
+    store = open_store(engine_url, collection=f"compared_{uuid.uuid4().hex[:8]}")
+    assert not (await store.compare_collection()).exists
+    assert not (await store.compare_collection()).exists
+    await store.ensure_collection()
+    compared = await store.compare_collection()
+    assert (compared.exists, list(compared.differences), list(compared.missing)) == (True, [], [])
+
+
 async def test_a_store_without_its_collection_is_an_error_and_no_empty_list(
     engine_url: str, open_store: Any, company: uuid.UUID
 ) -> None:
@@ -90,6 +101,20 @@ async def test_a_missing_index_is_made_and_a_different_one_refused(
         CollectionMismatch, match=r"company_id is not marked.*meta\.page is of keyword, not integer"
     ):
         await store.ensure_collection()
+
+
+async def test_a_comparison_lists_differences_and_what_is_missing_and_mends_neither(
+    open_store: Any, stand_in: StandIn, front: str
+) -> None:
+    store = open_store(stand_in.urls[front])
+    await store.ensure_collection()
+    indexes = stand_in.indexes[store.unwrap().collection.name]
+    del indexes["source_id"]
+    indexes["company_id"] = models.PayloadIndexInfo(data_type=models.PayloadSchemaType.KEYWORD, points=0)
+    compared = await store.compare_collection()
+    assert compared.differences == ["its index on company_id is not marked is_tenant"]
+    assert compared.missing == ["source_id"]
+    assert "source_id" not in indexes
 
 
 async def test_requests_stay_below_the_limits_of_a_server(

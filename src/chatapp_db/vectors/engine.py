@@ -18,6 +18,7 @@ from chatapp_db.vectors.strictness import MAX_LIMIT
 __all__ = [
     "Capability",
     "Collection",
+    "Comparison",
     "Description",
     "Distance",
     "Engine",
@@ -64,6 +65,15 @@ class Collection:
         """Raise CollectionMismatch for what an engine found to be different."""
         if differences:
             raise CollectionMismatch(f"collection {self.name!r}: {'; '.join(differences)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How an existing collection compares: in what it differs, and what ``ensure`` would add to it."""
+
+    exists: bool
+    differences: Sequence[str] = ()
+    missing: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +146,10 @@ class Engine(Protocol):
 
         Raises CollectionMismatch.
         """
+        ...
+
+    async def compare(self) -> Comparison:
+        """Compare the collection with what is expected, and change nothing."""
         ...
 
     async def upsert(self, company_id: uuid.UUID, points: Sequence[PreparedPoint]) -> None:

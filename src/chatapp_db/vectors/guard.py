@@ -13,7 +13,15 @@ from typing import Any, Final, Literal, TypeAlias, cast
 from chatapp_db.errors import ChatAppDbError, VectorStoreUnavailable
 from chatapp_db.execution.watching import watcher
 from chatapp_db.vectors.breaker import Breaker, CircuitState
-from chatapp_db.vectors.engine import Capability, Description, Engine, Found, PreparedQuery, Selection
+from chatapp_db.vectors.engine import (
+    Capability,
+    Comparison,
+    Description,
+    Engine,
+    Found,
+    PreparedQuery,
+    Selection,
+)
 from chatapp_db.vectors.points import Payload, PreparedPoint
 from chatapp_db.vectors.retries import HastyEngine, Retries, Tally
 
@@ -97,6 +105,11 @@ class GuardedEngine:
     async def ensure(self) -> None:
         """Create the collection if it is absent, else compare it."""
         await self._call("ensure")
+
+    async def compare(self) -> Comparison:
+        """Compare the collection with what is expected, and change nothing."""
+        compared: Comparison = await self._call("compare")
+        return compared
 
     async def upsert(self, company_id: uuid.UUID, points: Sequence[PreparedPoint]) -> None:
         """Write a batch of points."""

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from chatapp_db.errors import InvalidValue, NotSupported
 from chatapp_db.execution.operation import operation
-from chatapp_db.vectors.engine import Capability, Collection, PreparedQuery, Selection
+from chatapp_db.vectors.engine import Capability, Collection, Comparison, PreparedQuery, Selection
 from chatapp_db.vectors.filters import Eq, Filter, resolve
 from chatapp_db.vectors.guard import GuardedEngine, Health
 from chatapp_db.vectors.points import (
@@ -71,6 +71,11 @@ class VectorOperations:
         lists every difference.
         """
         await self._engine.ensure()
+
+    @operation
+    async def compare_collection(self) -> Comparison:
+        """Say in what the collection differs and what it lacks, and change nothing."""
+        return await self._engine.compare()
 
     @operation
     async def upsert(self, company_id: uuid.UUID, points: Iterable[Point]) -> None:

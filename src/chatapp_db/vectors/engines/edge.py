@@ -17,7 +17,15 @@ from typing import Any, Final, TypeAlias, TypeVar, get_args
 
 import qdrant_edge as edge
 
-from chatapp_db.vectors.engine import Capability, Collection, Description, Found, PreparedQuery, Selection
+from chatapp_db.vectors.engine import (
+    Capability,
+    Collection,
+    Comparison,
+    Description,
+    Found,
+    PreparedQuery,
+    Selection,
+)
 from chatapp_db.vectors.engines import edge_wire, layout
 from chatapp_db.vectors.engines.edge_shard import EdgeFolder, failures
 from chatapp_db.vectors.engines.wire import query_request, selected, upserts
@@ -78,6 +86,23 @@ class EdgeEngine:
             for path, schema in layout.indexes(self._collection).items():
                 if path not in found:
                     shard.update(edge_wire.index(path, schema))
+
+    async def compare(self) -> Comparison:
+        """Compare the indexes; the vectors are compared when the shard is opened.
+
+        Raises CollectionMismatch.
+        """
+        compared: Comparison = await self._run(self._compare)
+        return compared
+
+    def _compare(self) -> Comparison:
+        if not self._folder.exists():
+            return Comparison(exists=False)
+        shard = self._folder.shard()
+        with failures("compare"):
+            found = {path: edge_wire.indexed(index) for path, index in shard.info().payload_schema.items()}
+        missing = [path for path in layout.indexes(self._collection) if path not in found]
+        return Comparison(True, layout.index_differences(self._collection, found), missing)
 
     async def upsert(self, company_id: uuid.UUID, points: Sequence[PreparedPoint]) -> None:
         """Write a batch; it is in the log of the shard when this returns."""

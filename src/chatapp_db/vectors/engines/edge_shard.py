@@ -61,6 +61,10 @@ class EdgeFolder:
                 raise VectorStoreError("the vector store was opened before this process was forked")
             return self._opened.shard
 
+    def exists(self) -> bool:
+        """Tell whether somebody has made it."""
+        return self._home.exists()
+
     def close(self) -> None:
         """Write down what is in memory and let another process in."""
         with self._turn:

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 
 from qdrant_client import models
 
-from chatapp_db.vectors.engine import Collection, Distance
+from chatapp_db.vectors.engine import Collection, Comparison, Distance
 from chatapp_db.vectors.engines.wire import SPARSE, VECTOR
 from chatapp_db.vectors.keys import Kind
 from chatapp_db.vectors.points import MAX_BATCH_POINTS
@@ -16,6 +16,7 @@ from chatapp_db.vectors.strictness import MAX_LIMIT
 
 __all__ = [
     "IndexSchema",
+    "compared",
     "creation",
     "index_differences",
     "indexes",
@@ -90,6 +91,16 @@ def named_vectors(
     existing = found.config.params.vectors
     dense = existing.get(VECTOR) if isinstance(existing, dict) else None
     return dense, (found.config.params.sparse_vectors or {}).get(SPARSE)
+
+
+def compared(
+    collection: Collection,
+    vectors: tuple[models.VectorParams | None, models.SparseVectorParams | None],
+    found: Mapping[str, models.PayloadIndexInfo],
+) -> Comparison:
+    """Compare an existing collection, its vectors and its payload indexes."""
+    differences = vector_differences(collection, *vectors) + index_differences(collection, found)
+    return Comparison(True, differences, [path for path in indexes(collection) if path not in found])
 
 
 def vector_differences(

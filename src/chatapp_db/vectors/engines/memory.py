@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 from qdrant_client import QdrantClient
 
-from chatapp_db.vectors.engine import Collection, Description
+from chatapp_db.vectors.engine import Collection, Comparison, Description
 from chatapp_db.vectors.engines import layout
 from chatapp_db.vectors.engines.client import face
 from chatapp_db.vectors.engines.qdrant import QdrantEngine
@@ -40,6 +40,14 @@ class MemoryEngine(QdrantEngine):
         found = await self._client.get_collection(self._name)
         differences = layout.vector_differences(self._collection, *layout.named_vectors(found))
         self._collection.refuse(differences)
+
+    async def compare(self) -> Comparison:
+        """Compare the vectors; it has no indexes."""
+        if not await self._client.collection_exists(self._name):
+            return Comparison(exists=False)
+        found = await self._client.get_collection(self._name)
+        vectors = layout.named_vectors(found)
+        return Comparison(True, layout.vector_differences(self._collection, *vectors))
 
     async def describe(self) -> Description:
         """Say which version it is and how many points there are."""

@@ -26,6 +26,7 @@ from chatapp_db.execution.wire import ASYNCIO, BLOCKING
 from chatapp_db.vectors.engine import (
     Capability,
     Collection,
+    Comparison,
     Description,
     Distance,
     Found,
@@ -139,6 +140,11 @@ class PgvectorEngine:
         if not self._table.is_complete(facts):
             await self._calls.build(self._table.creation(extension, self._access))
             self._collection.refuse(self._table.differences(await self._facts()))
+
+    async def compare(self) -> Comparison:
+        """Compare the table and its index; raises ExtensionUnavailable."""
+        await self._schema()
+        return self._table.compared(await self._facts())
 
     async def _enable(self) -> None:
         try:

@@ -14,7 +14,15 @@ from qdrant_client import AsyncQdrantClient, QdrantClient, models
 
 from chatapp_db.errors import VectorStoreError, VectorStoreUnavailable
 from chatapp_db.vectors.address import Address
-from chatapp_db.vectors.engine import Capability, Collection, Description, Found, PreparedQuery, Selection
+from chatapp_db.vectors.engine import (
+    Capability,
+    Collection,
+    Comparison,
+    Description,
+    Found,
+    PreparedQuery,
+    Selection,
+)
 from chatapp_db.vectors.engines import layout
 from chatapp_db.vectors.engines.client import face, hurried
 from chatapp_db.vectors.engines.wire import query_request, selected, upserts
@@ -78,6 +86,17 @@ class QdrantEngine:
         for path, schema in layout.indexes(self._collection).items():
             if path not in found.payload_schema:
                 await self._client.create_payload_index(self._name, path, field_schema=schema, wait=True)
+
+    async def compare(self) -> Comparison:
+        """Compare vectors and indexes.
+
+        Raises VectorStoreError for a server that is too old.
+        """
+        await self._refuse_old_server()
+        if not await self._client.collection_exists(self._name):
+            return Comparison(exists=False)
+        found = await self._client.get_collection(self._name)
+        return layout.compared(self._collection, layout.named_vectors(found), found.payload_schema)
 
     async def _refuse_old_server(self) -> None:
         if self._is_new_enough:

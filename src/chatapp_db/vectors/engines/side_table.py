@@ -9,7 +9,7 @@ from psycopg import sql
 
 from chatapp_db.errors import ExtensionUnavailable, InvalidValue
 from chatapp_db.execution.scope import Access
-from chatapp_db.vectors.engine import Collection, Distance
+from chatapp_db.vectors.engine import Collection, Comparison, Distance
 from chatapp_db.vectors.engines.calls import Record
 
 __all__ = ["DESCRIPTION", "EXTENSION", "FACTS", "LARGEST_HALF", "SideTable", "extension_schema", "quoted"]
@@ -91,6 +91,11 @@ class SideTable:
         if not secured:
             differences.append("row-level security is not forced")
         return differences
+
+    def compared(self, facts: Record | None) -> Comparison:
+        """Compare what exists, and say whether the index is there that a search goes by."""
+        missing = [] if self.is_complete(facts) else ["embedding"]
+        return Comparison(facts is not None, self.differences(facts), missing)
 
     @staticmethod
     def is_complete(facts: Record | None) -> bool:

@@ -21,6 +21,7 @@ _HOMES = {
         "AsyncDatabase",
         "Database",
     ),
+    "doctor": ("Examination", "Finding", "Severity", "aexamine", "examine"),
     "encryption": ("KeyRing", "Secret"),
     "errors": (
         "BrokenSeal",

@@ -4,6 +4,13 @@ from chatapp_db.database import (
     AsyncDatabase as AsyncDatabase,
     Database as Database,
 )
+from chatapp_db.doctor import (
+    Examination as Examination,
+    Finding as Finding,
+    Severity as Severity,
+    aexamine as aexamine,
+    examine as examine,
+)
 from chatapp_db.encryption import (
     KeyRing as KeyRing,
     Secret as Secret,

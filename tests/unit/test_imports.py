@@ -34,12 +34,14 @@ MAY_IMPORT["database"] |= {"privacy", "settings"}
 MAY_IMPORT["knowledge"] = MAY_IMPORT["database"] | {"database", "vectors"}
 MAY_IMPORT["seeding"] = MAY_IMPORT["database"] | {"database"}
 MAY_IMPORT["scale_out"] = {"errors", "migrations", "schema"}
+MAY_IMPORT["doctor"] = MAY_IMPORT["knowledge"] | {"migrations"}
 ABOVE = MAY_IMPORT["knowledge"] | {
     "knowledge",
     "retrying",
     "scale_out",
     "seeding",
     "migrations",
+    "doctor",
     "chatapp_db",
 }
 for part in ("cli", "demo", "testing", "fastapi", "__main__"):

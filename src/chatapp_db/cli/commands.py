@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 import chatapp_db
-from chatapp_db.cli import keys, migrations, privacy, scale_out, vectors
+from chatapp_db.cli import doctor, keys, migrations, privacy, scale_out, vectors
 from chatapp_db.cli.options import Schema, Url
 from chatapp_db.cli.outcome import INTERRUPTED, REFUSED, USAGE, exit_code, line
 from chatapp_db.errors import ChatAppDbError
@@ -33,6 +33,7 @@ app = typer.Typer(
 
 # Without a name its commands stand beside the others.
 app.add_typer(migrations.commands)
+app.add_typer(doctor.commands)
 app.add_typer(keys.commands)
 app.add_typer(privacy.commands)
 app.add_typer(vectors.commands)

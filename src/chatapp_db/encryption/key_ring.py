@@ -79,6 +79,11 @@ class KeyRing:
             raise NoEncryptionKey
         return self._primary
 
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of the keys it has; of a callback's, those that it was asked for."""
+        return frozenset(self._ciphers)
+
     def load(self, *kids: str) -> None:
         """Resolve keys before they are needed: the primary one, or those named.
 

@@ -19,13 +19,13 @@ from chatapp_db.migrations.commands import migrate, status, verify
 from chatapp_db.migrations.reversal import downgrade
 from chatapp_db.migrations.source import AsyncTarget, Pooled, Target
 
-__all__ = ["aadopt", "acheck", "adowngrade", "amigrate", "astatus", "averify"]
+__all__ = ["aadopt", "acheck", "adowngrade", "amigrate", "astatus", "averify", "awaited"]
 
 _Options = ParamSpec("_Options")
 _Result = TypeVar("_Result")
 
 
-def _awaited(
+def awaited(
     call: Callable[Concatenate[Target, _Options], _Result],
 ) -> Callable[Concatenate[AsyncTarget, _Options], Coroutine[Any, Any, _Result]]:
     """Make a call's twin: its options and its result, on what asyncio knows a database by."""
@@ -48,9 +48,9 @@ def _awaited(
     return twin
 
 
-amigrate = _awaited(migrate)
-astatus = _awaited(status)
-averify = _awaited(verify)
-acheck = _awaited(check)
-adowngrade = _awaited(downgrade)
-aadopt = _awaited(adopt)
+amigrate = awaited(migrate)
+astatus = awaited(status)
+averify = awaited(verify)
+acheck = awaited(check)
+adowngrade = awaited(downgrade)
+aadopt = awaited(adopt)

@@ -10,12 +10,12 @@ import logging
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-__all__ = ["enable_extensions"]
+__all__ = ["SCHEMA", "WANTED", "enable_extensions"]
 
 log = logging.getLogger("chatapp_db.migrations")
 
 SCHEMA = "extensions"
-_WANTED = ("uuid-ossp", "pg_trgm")
+WANTED = ("uuid-ossp", "pg_trgm")
 
 # Offered by the server, in no schema yet, and within this login's rights: a superuser's, or, for a
 # trusted extension, those of whoever may create in the database.
@@ -37,7 +37,7 @@ SELECT e.name
 
 def enable_extensions(connection: Connection) -> None:
     """Enable what can be enabled, each below a savepoint of its own."""
-    found = connection.execute(_PROBE, {"schema": SCHEMA, "wanted": list(_WANTED)}).scalars().all()
+    found = connection.execute(_PROBE, {"schema": SCHEMA, "wanted": list(WANTED)}).scalars().all()
     for extension in found:
         try:
             with connection.begin_nested():

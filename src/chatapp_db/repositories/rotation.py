@@ -18,7 +18,7 @@ from chatapp_db.execution.scope import PURGE
 from chatapp_db.execution.statement import Statement, constant, scalar
 from chatapp_db.repositories.sealing import SEALED, SealedColumn, key_ring
 
-__all__ = ["KeyRotation", "UnopenedSecret", "rotate_keys"]
+__all__ = ["KeyRotation", "UnopenedSecret", "key_of", "rotate_keys"]
 
 BATCH: Final = 200
 """Rows of one transaction."""
@@ -155,14 +155,14 @@ class _Run:
             self.rotation.examples.append(secret)
 
 
-def _key_of(sealed: SealedColumn) -> Any:
+def key_of(sealed: SealedColumn) -> Any:
     """Read which key a value is under; null where nothing is sealed."""
     document = sealed.column if sealed.is_document else sa.cast(sealed.column, JSONB)
     return document.op("->>")(constant("kid", sa.Text()))
 
 
 def _is_waiting(sealed: SealedColumn) -> Any:
-    return _key_of(sealed) != sa.bindparam("primary", type_=sa.Text())
+    return key_of(sealed) != sa.bindparam("primary", type_=sa.Text())
 
 
 @cache

@@ -97,7 +97,7 @@ def security_statements(
         yield f"ALTER TABLE {table.name} ENABLE ROW LEVEL SECURITY"
         yield f"ALTER TABLE {table.name} FORCE ROW LEVEL SECURITY"
     for table in tables:
-        yield from _policies(table, app_role, platform_role)
+        yield from (statement for _, statement in policies(table, app_role, platform_role))
     yield from _grants(tables, app_role, platform_role)
     yield from _revokes(tables)
     yield from search_statements(app_role, platform_role)
@@ -120,7 +120,8 @@ def _triggers(table: Table, platform_role: str | None) -> Iterator[str]:
         )
 
 
-def _policies(table: Table, app_role: str | None, platform_role: str | None) -> Iterator[str]:
+def policies(table: Table, app_role: str | None, platform_role: str | None) -> Iterator[tuple[str, str]]:
+    """Write the policies of a table, each with its name."""
     key = table.info["company_key"]
     # The sub-select keeps it to one call of the function per statement.
     own = f"{key} = (SELECT chatapp_current_company())" if key else "true"
@@ -133,9 +134,9 @@ def _policies(table: Table, app_role: str | None, platform_role: str | None) -> 
             yield _policy(table, "platform", command, name(platform_role), "true")
 
 
-def _policy(table: Table, whose: str, command: str, role: str, condition: str) -> str:
-    conditions = policy_conditions(command, condition)
-    return f"CREATE POLICY {whose}_{command.lower()} ON {table.name} FOR {command} TO {role}{conditions}"
+def _policy(table: Table, whose: str, command: str, role: str, condition: str) -> tuple[str, str]:
+    called, conditions = f"{whose}_{command.lower()}", policy_conditions(command, condition)
+    return called, f"CREATE POLICY {called} ON {table.name} FOR {command} TO {role}{conditions}"
 
 
 def policy_conditions(command: str, condition: str) -> str:

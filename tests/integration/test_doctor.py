@@ -519,7 +519,7 @@ async def test_the_awaited_twin_finds_the_same(place):
 @pytest.fixture
 def command(place, monkeypatch, capsys):
     monkeypatch.setenv("CHATAPP_DATABASE_URL", place.service)
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "80")
 
     def run(*arguments):
         roles = ["--app-role", place.app_role, "--platform-role", place.platform_role]
@@ -538,7 +538,7 @@ def test_the_command_ends_by_the_worst_that_it_found(place, command):
     code, out = command()
     assert code == 1
     assert "rls-not-forced" in out
-    assert "FORCE ROW LEVEL SECURITY" in out
+    assert 'ALTER TABLE "public".chatapp_agents FORCE ROW LEVEL SECURITY' in out.splitlines()
 
 
 def test_the_command_speaks_json(place, command):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from chatapp_db.cli.options import APP, PLATFORM, AppRole, AsJson, PlatformRole, Schema, Url
@@ -118,20 +118,26 @@ def _print(found: Examination) -> None:
     )
     if found.findings:
         console.print(_table(found))
+        _print_mends(found)
     else:
         console.print("Nothing is wrong.")
     for one in found.unseen:
-        console.print(f"not seen: {one.area}: {line(one.why)}", markup=False)
+        typer.echo(f"not seen: {one.area}: {line(one.why)}")
 
 
 def _table(found: Examination) -> Table:
-    table = Table("", "code", "where", "what", "what mends it", show_lines=True)
+    table = Table("", Column("code", no_wrap=True), "where", "what", show_lines=True)
     for one in found.findings:
-        cells = (one.severity, one.code, one.where, one.what, one.mend or "")
-        table.add_row(*(_plain(cell) for cell in cells), style=_STYLES[one.severity])
+        cells = (one.severity, one.code, one.where, one.what)
+        # As they are: a bracket in a name is no markup.
+        table.add_row(*(Text(cell, overflow="fold") for cell in cells), style=_STYLES[one.severity])
     return table
 
 
-def _plain(words: str) -> Text:
-    """Show names and SQL as they are: a bracket in them is no markup."""
-    return Text(words, overflow="fold")
+def _print_mends(found: Examination) -> None:
+    """Print each in one piece below the table, whose cells would break what is to be copied."""
+    mends = [one for one in found.findings if one.mend]
+    if mends:
+        typer.echo("What mends it:")
+    for one in mends:
+        typer.echo(f"\n# {one.code}, {one.where}\n{one.mend}")

@@ -6,7 +6,7 @@ import asyncio
 import random
 import re
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +169,33 @@ async def test_a_small_company_is_searched_exactly_whatever_the_planner_thinks(
     await store.upsert(company, [a_point([-1, number, 0, 0], revision=number) for number in range(300)])
     hits = await store.search(company, [-1, 7.1, 0, 0], 3)
     assert [hit.revision for hit in hits] == [7, 8, 6]
+
+
+async def test_how_large_a_company_is_takes_no_more_than_is_asked(
+    database_url: str, store: Awaited, company: uuid.UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pgvector, "_EXACT_UP_TO", 100)
+    numbers = random.Random(7)
+    await store.upsert(company, [a_point([numbers.gauss() for _ in range(4)]) for _ in range(1500)])
+    calls = store.unwrap()._engine.inner._calls
+    asked: list[Any] = []
+    run = calls.run
+    monkeypatch.setattr(calls, "run", lambda texts, *rest: [asked.append(texts), run(texts, *rest)][1])
+    await store.search(company, QUERY)
+
+    ((before, _), (text, values)), *_ = reversed(asked)
+    with psycopg.connect(database_url, cursor_factory=psycopg.RawCursor) as connection:
+        connection.execute(before)
+        connection.execute("SET LOCAL enable_sort = off")  # only the vector index gives an order then
+        ((explained,),) = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {text}", values).fetchall()
+    assert max(rows_read(explained[0]["Plan"])) <= 101
+
+
+def rows_read(plan: dict[str, Any]) -> Iterator[float]:
+    """Give how many rows each node of a plan came to."""
+    yield plan["Actual Rows"]
+    for below in plan.get("Plans", ()):
+        yield from rows_read(below)
 
 
 @pytest.fixture

@@ -55,10 +55,12 @@ _FILTERED_CANDIDATES: Final = 4
 _SIGNS: Final[Mapping[Distance, str]] = {"cosine": "<=>", "dot": "<#>"}
 _ARRAYS: Final = ("chunk_id", "source_id", "agent_id", "content_hash", "revision")
 _PAYLOAD: Final = f"company_id, {', '.join(_ARRAYS)}, meta"
-# A plan for any company would do for none: they differ in size by orders of magnitude.
+# A plan for any company would do for none: they differ in size by orders of magnitude. A bitmap
+# would be made of all of a company's entries, where a thousand are enough.
 _BEFORE_SEARCH: Final[Message] = (
     "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true),"
-    " set_config('hnsw.ef_search', '100', true), set_config('plan_cache_mode', 'force_custom_plan', true)",
+    " set_config('hnsw.ef_search', '100', true), set_config('plan_cache_mode', 'force_custom_plan', true),"
+    " set_config('enable_bitmapscan', 'off', true)",
     (),
 )
 

@@ -27,9 +27,12 @@ CORE = [
     *(f"tests/integration/test_{part}.py" for part in ("cli", "database", "guest_session", "plugin")),
     *map(str, sorted(Path().glob("tests/integration/test_repositories_[acm]*.py"))),
 ]
-OPTIONAL = "cli,edge,embedded,fastapi,testing"
+OPTIONAL = "cli,edge,embedded,fastapi,otel,testing"
 # What tests/acceptance takes beside the package with its extras.
-ACCEPTANCE = ["httpx", "httpx2", "mypy", "numpy", "pyright[nodejs]", "schemathesis", "uvicorn"]
+ACCEPTANCE = [
+    *("arq", "celery", "fakeredis", "litestar", "uvicorn"),
+    *("httpx", "httpx2", "mypy", "numpy", "opentelemetry-sdk", "pyright[nodejs]", "schemathesis"),
+]
 APT_FAILED = 100
 SERVERS = {"pgbouncer": "usr/sbin/pgbouncer", "postgresql": "usr/lib/postgresql/*/bin/initdb"}
 DRAWING = {"graphviz": "usr/bin/dot"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Generator
 from contextlib import closing
@@ -41,6 +42,7 @@ def programs() -> Path:
 
 
 PROGRAMS = programs()
+OURS = Path(sys.executable).parent
 
 
 @dataclass
@@ -73,7 +75,7 @@ class Site:
             cwd=self.folder,
             env={
                 **os.environ,
-                "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
+                "PATH": os.pathsep.join([str(PROGRAMS), str(OURS), os.environ["PATH"]]),
                 "CHATAPP_DATABASE_URL": url,
                 "DBA_URL": self.url("postgres", "postgres"),
                 "OWNER_URL": self.url("support_owner"),

@@ -167,6 +167,17 @@ def test_an_invalid_index_of_ours_is_built_anew(place):
     mended(place, "index-invalid")
 
 
+def test_an_invalid_index_that_a_constraint_stands_on_is_built_anew(place):
+    place.execute(
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid ="
+        " (SELECT conindid FROM pg_constraint WHERE contype = 'p'"
+        " AND conrelid = 'chatapp_subscription_plans'::regclass)"
+    )
+
+    assert "index-invalid" in codes(place)
+    mended(place, "index-invalid")
+
+
 def test_a_missing_extension_is_a_note(place):
     if not place.rows("SELECT FROM pg_available_extensions WHERE name = 'pg_trgm'"):
         pytest.skip("this server offers no pg_trgm")

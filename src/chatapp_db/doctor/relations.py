@@ -24,9 +24,10 @@ SELECT name FROM pg_catalog.pg_available_extensions
  WHERE name = ANY (:wanted) AND installed_version IS NULL ORDER BY name
 """)
 
-# While somebody builds an index it is INVALID, too; what is being built is in pg_stat_progress.
+# While somebody builds an index it is INVALID, too; whoever does so holds this lock, which all may see.
 _INVALID = text("""
-SELECT i.relname AS name, c.relname AS table_name
+SELECT i.relname AS name, c.relname AS table_name,
+       EXISTS (SELECT FROM pg_catalog.pg_constraint AS k WHERE k.conindid = i.oid) AS is_constraint
   FROM pg_catalog.pg_index AS x
   JOIN pg_catalog.pg_class AS i ON i.oid = x.indexrelid
   JOIN pg_catalog.pg_class AS c ON c.oid = x.indrelid
@@ -67,7 +68,9 @@ def indexes(deployment: Deployment) -> Iterator[Finding]:
     ours = {index.name for table in metadata.tables.values() for index in table.indexes}
     for row in deployment.rows(_INVALID, schema=deployment.names.schema, tables=our_tables()):
         place = f'"{deployment.names.schema}"."{row.name}"'
-        mend = f"REINDEX INDEX CONCURRENTLY {place}" if row.name in ours else f"DROP INDEX {place}"
+        # PostgreSQL refuses to drop the index of a key.
+        is_needed = row.is_constraint or row.name in ours
+        mend = f"REINDEX INDEX CONCURRENTLY {place}" if is_needed else f"DROP INDEX {place}"
         what = f"is INVALID: every change of {row.table_name} writes it, and no statement reads it"
         yield Finding("index-invalid", Severity.ERROR, f"index {row.name}", what, mend)
 

@@ -206,6 +206,16 @@ def test_a_login_that_may_not_take_the_role_is_found_and_mended(place):
     mended(place, "login-may-not-take-role")
 
 
+def test_a_login_that_is_a_member_and_may_not_switch_is_found_and_mended(place):
+    if place.value("SHOW server_version_num") < "160000":
+        pytest.skip("memberships have a SET option since PostgreSQL 16")
+    login = make_url(place.service).username
+    place.execute(f"GRANT {place.app_role} TO {login} WITH SET FALSE")
+
+    assert codes(place) == ["login-may-not-take-role"]
+    mended(place, "login-may-not-take-role")
+
+
 def test_a_login_that_inherits_the_platform_role_is_found_and_mended(place):
     login = make_url(place.service).username
     place.execute(f"ALTER ROLE {login} INHERIT")

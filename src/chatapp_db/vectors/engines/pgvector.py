@@ -55,8 +55,7 @@ _FILTERED_CANDIDATES: Final = 4
 _SIGNS: Final[Mapping[Distance, str]] = {"cosine": "<=>", "dot": "<#>"}
 _ARRAYS: Final = ("chunk_id", "source_id", "agent_id", "content_hash", "revision")
 _PAYLOAD: Final = f"company_id, {', '.join(_ARRAYS)}, meta"
-# A plan for any company would do for none: they differ in size by orders of magnitude. A bitmap
-# would be made of all of a company's entries, where a thousand are enough.
+# A plan for any company would do for none; a bitmap is made of all its entries, where a few are enough.
 _BEFORE_SEARCH: Final[Message] = (
     "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true),"
     " set_config('hnsw.ef_search', '100', true), set_config('plan_cache_mode', 'force_custom_plan', true),"
@@ -222,16 +221,14 @@ class PgvectorEngine:
     async def count(self, selection: Selection) -> int:
         """Count exactly."""
         values = Values()
-        condition = where(selection, self._keys, values)
-        text = f"SELECT count(*) FROM {self._table.name} WHERE {condition}"  # noqa: S608  # names of ours alone
+        text = f"SELECT count(*) FROM {self._table.name} WHERE {where(selection, self._keys, values)}"  # noqa: S608  # names of ours alone
         ((count,),) = await self._calls.run([(text, values)], selection.company_id)
         return int(count)
 
     async def delete(self, selection: Selection) -> None:
         """Delete by a condition that always names the company."""
         values = Values()
-        condition = where(selection, self._keys, values)
-        text = f"DELETE FROM {self._table.name} WHERE {condition}"  # noqa: S608  # names of ours alone
+        text = f"DELETE FROM {self._table.name} WHERE {where(selection, self._keys, values)}"  # noqa: S608  # names of ours alone
         await self._calls.run([(text, values)], selection.company_id)
 
     async def count_all(self) -> int:

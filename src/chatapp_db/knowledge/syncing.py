@@ -107,8 +107,6 @@ class SyncingOperations:
             try:
                 platform = platform or await self._enter("sync vectors")
                 worked = await self._next(platform, batch_size, report)
-                if not worked or report.batches % _BATCHES_UNTOLD == 0:
-                    await self._tell_lag(platform)
                 failures = 0
             except ChatAppDbError as error:
                 if poll is None or not error.retryable:
@@ -149,6 +147,8 @@ class SyncingOperations:
         """Work one batch off; no transaction is open while a store is called. Say whether there was one."""
         token, outbox = uuid7(), platform.vector_outbox
         claimed = await PlatformVectorOutboxOperations.claim(outbox, self._stores.collections, token, size)
+        if not claimed or report.batches % _BATCHES_UNTOLD == 0:
+            await self._tell_lag(platform)
         if not claimed:
             return False
         batch = Batch(self._stores)

@@ -81,11 +81,11 @@ class EdgeEngine:
     def _ensure(self) -> None:
         shard = self._folder.shard(create=True)
         with failures("ensure"):
-            found = {path: edge_wire.indexed(index) for path, index in shard.info().payload_schema.items()}
-            self._collection.refuse(layout.index_differences(self._collection, found))
-            for path, schema in layout.indexes(self._collection).items():
-                if path not in found:
-                    shard.update(edge_wire.index(path, schema))
+            compared = self._compared(shard)
+            self._collection.refuse(compared.differences)
+            schemas = layout.indexes(self._collection)
+            for path in compared.missing:
+                shard.update(edge_wire.index(path, schemas[path]))
 
     async def compare(self) -> Comparison:
         """Compare the indexes; the vectors are compared when the shard is opened.
@@ -100,9 +100,11 @@ class EdgeEngine:
             return Comparison(exists=False)
         shard = self._folder.shard()
         with failures("compare"):
-            found = {path: edge_wire.indexed(index) for path, index in shard.info().payload_schema.items()}
-        missing = [path for path in layout.indexes(self._collection) if path not in found]
-        return Comparison(True, layout.index_differences(self._collection, found), missing)
+            return self._compared(shard)
+
+    def _compared(self, shard: edge.EdgeShard) -> Comparison:
+        found = {path: edge_wire.indexed(index) for path, index in shard.info().payload_schema.items()}
+        return layout.compared(self._collection, found)
 
     async def upsert(self, company_id: uuid.UUID, points: Sequence[PreparedPoint]) -> None:
         """Write a batch; it is in the log of the shard when this returns."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from qdrant_client import models
@@ -94,13 +94,11 @@ def named_vectors(
 
 
 def compared(
-    collection: Collection,
-    vectors: tuple[models.VectorParams | None, models.SparseVectorParams | None],
-    found: Mapping[str, models.PayloadIndexInfo],
+    collection: Collection, found: Mapping[str, models.PayloadIndexInfo], differences: Sequence[str] = ()
 ) -> Comparison:
-    """Compare an existing collection, its vectors and its payload indexes."""
-    differences = vector_differences(collection, *vectors) + index_differences(collection, found)
-    return Comparison(True, differences, [path for path in indexes(collection) if path not in found])
+    """Compare the payload indexes of an existing collection, beside what differs of it otherwise."""
+    missing = [path for path in indexes(collection) if path not in found]
+    return Comparison(True, [*differences, *index_differences(collection, found)], missing)
 
 
 def vector_differences(

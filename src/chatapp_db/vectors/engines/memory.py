@@ -37,17 +37,12 @@ class MemoryEngine(QdrantEngine):
                 vectors_config=layout.vectors(self._collection),
                 sparse_vectors_config=layout.sparse_vectors(self._collection),
             )
-        found = await self._client.get_collection(self._name)
-        differences = layout.vector_differences(self._collection, *layout.named_vectors(found))
-        self._collection.refuse(differences)
+        self._collection.refuse((await self._compared()).differences)
 
-    async def compare(self) -> Comparison:
+    async def _compared(self) -> Comparison:
         """Compare the vectors; it has no indexes."""
-        if not await self._client.collection_exists(self._name):
-            return Comparison(exists=False)
         found = await self._client.get_collection(self._name)
-        vectors = layout.named_vectors(found)
-        return Comparison(True, layout.vector_differences(self._collection, *vectors))
+        return Comparison(True, layout.vector_differences(self._collection, *layout.named_vectors(found)))
 
     async def describe(self) -> Description:
         """Say which version it is and how many points there are."""

@@ -79,13 +79,11 @@ class QdrantEngine:
         """
         await self._refuse_old_server()
         await self._create_if_absent()
-        found = await self._client.get_collection(self._name)
-        differences = layout.vector_differences(self._collection, *layout.named_vectors(found))
-        differences += layout.index_differences(self._collection, found.payload_schema)
-        self._collection.refuse(differences)
-        for path, schema in layout.indexes(self._collection).items():
-            if path not in found.payload_schema:
-                await self._client.create_payload_index(self._name, path, field_schema=schema, wait=True)
+        compared = await self._compared()
+        self._collection.refuse(compared.differences)
+        schemas = layout.indexes(self._collection)
+        for path in compared.missing:
+            await self._client.create_payload_index(self._name, path, field_schema=schemas[path], wait=True)
 
     async def compare(self) -> Comparison:
         """Compare vectors and indexes.
@@ -95,8 +93,12 @@ class QdrantEngine:
         await self._refuse_old_server()
         if not await self._client.collection_exists(self._name):
             return Comparison(exists=False)
+        return await self._compared()
+
+    async def _compared(self) -> Comparison:
         found = await self._client.get_collection(self._name)
-        return layout.compared(self._collection, layout.named_vectors(found), found.payload_schema)
+        differences = layout.vector_differences(self._collection, *layout.named_vectors(found))
+        return layout.compared(self._collection, found.payload_schema, differences)
 
     async def _refuse_old_server(self) -> None:
         if self._is_new_enough:

@@ -86,16 +86,13 @@ def doctor(
                 stores=stores,
                 tell=lambda done, total: move(total, done),
             )
-    _show(found, found.is_healthy(strict=strict), as_json=as_json)
-    if not found.is_healthy(strict=strict):
-        raise typer.Exit(REFUSED)
-
-
-def _show(found: Examination, is_healthy: bool, *, as_json: bool) -> None:
+    is_healthy = found.is_healthy(strict=strict)
     if as_json:
         say("", {**asdict(found), "healthy": is_healthy}, as_json)
     else:
         _print(found)
+    if not is_healthy:
+        raise typer.Exit(REFUSED)
 
 
 def _ring(keys: str | None) -> KeyRing | None:

@@ -21,12 +21,9 @@ def outbox(deployment: Deployment) -> Iterator[Finding]:
     """Find changes that no sync worker brings to the vector store, and those that were given up."""
     from chatapp_db.schema import metadata
 
-    with deployment.across_companies("outbox") as may:
-        if not (may and deployment.is_migrated):
-            return
-        rows = metadata.tables["chatapp_vector_outbox"].c
-        late = sa.and_(rows.dead_at.is_(None), rows.available_at < sa.func.now() - LATE)
-        late_ones, dead = deployment.connection.execute(_counted(late, rows.dead_at.is_not(None))).one()
+    rows = metadata.tables["chatapp_vector_outbox"].c
+    late = sa.and_(rows.dead_at.is_(None), rows.available_at < sa.func.now() - LATE)
+    late_ones, dead = _counted(deployment, "outbox", late, rows.dead_at.is_not(None))
     if dead:
         what = f"{dead:,} changes were refused and given up: searches miss them"
         yield Finding("outbox-dead", Severity.ERROR, "outbox", what, "chatapp-db vectors retry")
@@ -39,12 +36,9 @@ def deliveries(deployment: Deployment) -> Iterator[Finding]:
     """Find webhook deliveries that no worker claims, and those that were given up."""
     from chatapp_db.schema import metadata
 
-    with deployment.across_companies("deliveries") as may:
-        if not (may and deployment.is_migrated):
-            return
-        rows = metadata.tables["chatapp_webhook_deliveries"].c
-        late = sa.and_(rows.next_attempt_at < sa.func.now() - LATE, rows.delivered_at.is_(None))
-        late_ones, dead = deployment.connection.execute(_counted(late, rows.dead_at.is_not(None))).one()
+    rows = metadata.tables["chatapp_webhook_deliveries"].c
+    late = sa.and_(rows.next_attempt_at < sa.func.now() - LATE, rows.delivered_at.is_(None))
+    late_ones, dead = _counted(deployment, "deliveries", late, rows.dead_at.is_not(None))
     if dead:
         what = f"{dead:,} deliveries were given up"
         mend = "db.company(company_id).webhook_deliveries.redeliver(delivery_id)"
@@ -54,5 +48,11 @@ def deliveries(deployment: Deployment) -> Iterator[Finding]:
         yield Finding("deliveries-late", Severity.WARNING, "webhook deliveries", what)
 
 
-def _counted(late: Any, dead: Any) -> sa.Select[int, int]:
-    return sa.select(sa.func.count().filter(late), sa.func.count().filter(dead))
+def _counted(deployment: Deployment, area: str, late: Any, dead: Any) -> tuple[int, int]:
+    """Count what is late and what is dead; none where it is not to be seen."""
+    with deployment.across_companies(area) as may:
+        if not may:
+            return 0, 0
+        counts = sa.select(sa.func.count().filter(late), sa.func.count().filter(dead))
+        late_ones, dead_ones = deployment.connection.execute(counts).one()
+        return late_ones, dead_ones

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from chatapp_db.doctor.finding import Unseen
 from chatapp_db.encryption import KeyRing
+from chatapp_db.execution.line import switching_privilege
 from chatapp_db.migrations.names import Names
 from chatapp_db.migrations.report import Status
 from chatapp_db.migrations.source import sqlstate
@@ -20,7 +21,6 @@ from chatapp_db.migrations.standing import status_inside
 
 __all__ = ["Deployment", "Login", "Role", "only_reading", "our_tables"]
 
-_SET_PRIVILEGE_SINCE = 160000
 _NOT_PERMITTED = "42501"
 
 _LOGIN = text("""
@@ -85,7 +85,7 @@ class Deployment:
     @cached_property
     def roles(self) -> dict[str, Role]:
         """Ask about the roles in use, by their names."""
-        switch = "SET" if self.server_version >= _SET_PRIVILEGE_SINCE else "MEMBER"
+        switch = switching_privilege(self.server_version)
         found = self.connection.execute(_ROLES, {"roles": list(self.names.roles), "switch": switch})
         return {row.name: Role(*row) for row in found}
 
@@ -113,14 +113,18 @@ class Deployment:
 
     @contextmanager
     def across_companies(self, area: str) -> Generator[bool]:
-        """Read as the platform role for a block, where the login may; else say that it may not."""
+        """Read as the platform role for a block, and tell whether there are rows that the login may see.
+
+        What it may not see is said.
+        """
         name = self.names.platform_role
         role = self.roles.get(name) if name else None
-        may = role is not None and role.may_be_taken
-        if not (may or self.login.is_superuser or self.login.bypasses):
+        may_take = role is not None and role.may_be_taken
+        may_see = may_take or self.login.is_superuser or self.login.bypasses
+        if not may_see:
             self.unseen.append(Unseen(area, f"rows of all companies take the role {name or 'of a platform'}"))
-        with self._acting(name if may else None):
-            yield may or self.login.is_superuser or self.login.bypasses
+        with self._acting(name if may_take else None):
+            yield may_see and self.is_migrated
 
     @contextmanager
     def _acting(self, role: str | None) -> Generator[None]:

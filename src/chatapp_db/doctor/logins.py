@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 from chatapp_db.doctor.deployment import Deployment, Role
 from chatapp_db.doctor.finding import Finding, Severity, Unseen
-from chatapp_db.migrations.roles import creating, granting
+from chatapp_db.migrations.roles import INHERITANCE_PER_GRANT, creating, granting
 
 __all__ = ["login", "roles"]
-
-_INHERITANCE_PER_GRANT = 160000
 
 
 def login(deployment: Deployment) -> Iterator[Finding]:
@@ -61,6 +59,6 @@ def _membership(deployment: Deployment, role: Role) -> Iterator[Finding]:
 
 
 def _disinheriting(deployment: Deployment, role: Role) -> str:
-    if deployment.server_version >= _INHERITANCE_PER_GRANT:
+    if deployment.server_version >= INHERITANCE_PER_GRANT:
         return granting(role.name, deployment.login.name)
     return f'ALTER ROLE "{deployment.login.name}" NOINHERIT'

@@ -24,7 +24,7 @@ def keys(deployment: Deployment) -> Iterator[Finding]:
         deployment.unseen.append(Unseen("keys", "no key ring was given"))
         return
     with deployment.across_companies("keys") as may:
-        if not (may and deployment.is_migrated):
+        if not may:
             return
         used = _used(deployment)
     for kid, count in sorted(used.items()):

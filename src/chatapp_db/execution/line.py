@@ -16,7 +16,7 @@ from chatapp_db.execution.exchange import Exchange, Message
 from chatapp_db.execution.scope import VERSION_TABLE, Access, Prologue
 from chatapp_db.execution.wire import Wire
 
-__all__ = ["Line", "RowsFailed", "line_of"]
+__all__ = ["Line", "RowsFailed", "line_of", "switching_privilege"]
 
 _FACTS = f"""
 SELECT pg_backend_pid(), coalesce(installation.nspname, current_schema()), session_user::text,
@@ -170,6 +170,11 @@ class Line:
         warnings.warn(message, RuntimeWarning, stacklevel=2)
 
 
+def switching_privilege(server_version: int) -> str:
+    """Name what a login needs of a role to act as it, as ``pg_has_role`` takes it."""
+    return "SET" if server_version >= _SET_PRIVILEGE_SINCE else "MEMBER"
+
+
 async def line_of(
     wire: Wire, pooled: PoolProxiedConnection, access: Access, *, prepares: bool = True
 ) -> Line:
@@ -178,7 +183,7 @@ async def line_of(
     if line is None:
         driver: Any = pooled.driver_connection
         cursor = driver.cursor(row_factory=tuple_row)
-        switch = "SET" if driver.info.server_version >= _SET_PRIVILEGE_SINCE else "MEMBER"
+        switch = switching_privilege(driver.info.server_version)
         parameters = {"app": access.app_role, "platform": access.platform_role, "switch": switch}
         await wire.execute(cursor, _FACTS, parameters)
         (facts,) = await wire.fetch(cursor)

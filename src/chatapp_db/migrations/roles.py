@@ -13,9 +13,9 @@ from sqlalchemy import Connection, text
 from chatapp_db.errors import InvalidValue, RolesMissing
 from chatapp_db.migrations.names import Names
 
-__all__ = ["creating", "ensure_roles", "granting"]
+__all__ = ["INHERITANCE_PER_GRANT", "creating", "ensure_roles", "granting"]
 
-_INHERITANCE_PER_GRANT = 160000  # PostgreSQL 16: WITH INHERIT, SET and ADMIN on each membership
+INHERITANCE_PER_GRANT = 160000  # PostgreSQL 16: WITH INHERIT, SET and ADMIN on each membership
 
 _CREATE = """
 DO $$ BEGIN
@@ -126,7 +126,7 @@ def _grant_to(whom: str, login: _Login, role: str) -> str:
 
 
 def _modern(login: _Login) -> bool:
-    return login.server >= _INHERITANCE_PER_GRANT
+    return login.server >= INHERITANCE_PER_GRANT
 
 
 def _login(connection: Connection) -> _Login:

@@ -78,14 +78,12 @@ class operation(Generic[P, T]):  # noqa: N801  # reads as the decorator it is
         target = method.__self__
         call = Call(f"{type(target).__name__.removeprefix('Async')}.{method.__name__}", target)
 
-        @wraps(method)
         def on_the_spot(*args: Any, **kwargs: Any) -> Any:
             with watching.calling(call):
                 return method(*args, **kwargs)
 
-        @wraps(method)
         async def awaited(*args: Any, **kwargs: Any) -> Any:
             with watching.calling(call):
                 return await method(*args, **kwargs)
 
-        return awaited if isinstance(target, Asyncio) else on_the_spot
+        return wraps(method)(awaited if isinstance(target, Asyncio) else on_the_spot)

@@ -187,11 +187,16 @@ class GuardedEngine:
             outcome = _outcome(error, tally)
             raise
         finally:
-            watching = watcher()
-            observers = (self._observe, None if watching is None else watching.stored)
-            for observe in filter(None, observers):
+            if observers := self._observers():
                 seconds, retries = time.monotonic() - began, max(0, tally.tries - 1)
-                _tell(observe, StoreCall(self.name, operation, outcome, seconds, retries))
+                call = StoreCall(self.name, operation, outcome, seconds, retries)
+                for observe in observers:
+                    _tell(observe, call)
+
+    def _observers(self) -> list[Observe]:
+        watching = watcher()
+        ours = None if watching is None else watching.stored
+        return [observe for observe in (self._observe, ours) if observe is not None]
 
 
 def _tell(observe: Observe, call: StoreCall) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Generator
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -13,6 +14,10 @@ import pytest
 from chatapp_db.testing.server import Server
 from tests import debian_postgres, pgbouncer
 from tests.worlds import Awaited, World
+
+if TYPE_CHECKING:
+    from tests.isolation.population import Populations
+    from tests.reported import Reported
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -59,6 +64,33 @@ def server(chatapp_server: Server) -> Server:
 def database_url(chatapp_superuser_url: str) -> str:
     """A migrated database of the test's own; the login is the superuser."""
     return chatapp_superuser_url
+
+
+@dataclass
+class Filled:
+    """A database of two companies with rows in every table, of which a test gets a copy."""
+
+    name: str
+    populations: Populations
+
+
+@pytest.fixture(scope="session")
+def filled(server: Server, chatapp_template: str) -> Generator[Filled]:
+    """The one that is copied: nobody writes to it."""
+    from tests.isolation.population import populate
+
+    name = server.create_database(chatapp_template)
+    yield Filled(name, populate(server.url.set(database=name).render_as_string(hide_password=False)))
+    server.drop_database(name)
+
+
+@pytest.fixture
+def reported() -> Generator[Reported]:
+    """What telemetry reports during the test."""
+    from tests.reported import reporting
+
+    with reporting() as reported:
+        yield reported
 
 
 @pytest.fixture

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-
 import pytest
 
 from tests.consistency.conftest import vector_of
-from tests.reported import Reported, reporting
 from tests.rows import new_company
-
-
-@pytest.fixture
-def reported() -> Generator[Reported]:
-    with reporting() as reported:
-        yield reported
 
 
 async def test_a_search_is_one_span_and_its_engine_is_measured(step, reported):

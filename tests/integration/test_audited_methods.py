@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,10 @@ import sqlalchemy as sa
 from chatapp_db.execution.statement import Statement, scalar
 from chatapp_db.schema.auditing import AUDITED, actions
 from chatapp_db.scopes import Platform
-from chatapp_db.testing.server import Server
-from tests.integration.test_round_trips import GOING_ON, Filled, calls, execute
+from tests.integration.test_round_trips import GOING_ON, calls, execute
 from tests.isolation.calling import REPOSITORIES, Caller
 from tests.isolation.methods import methods, repositories
-from tests.isolation.population import KEYS, NOON, Population, populate
+from tests.isolation.population import KEYS, NOON, Population
 
 TOLD = {
     "agents.activate": ["agent.activated"],
@@ -147,14 +146,6 @@ EMPTY = uuid4()
 LATER = NOON + dt.timedelta(days=1)
 SHARED = ("subscription_plans", "agent_packages")
 OF_OURS = ("chatapp_users", "chatapp_conversations")
-
-
-@pytest.fixture(scope="module")
-def filled(server: Server, chatapp_template: str) -> Generator[Filled]:
-    """A database with rows in every table, of which each call gets a copy."""
-    name = server.create_database(chatapp_template)
-    yield Filled(name, populate(server.url.set(database=name).render_as_string(hide_password=False)))
-    server.drop_database(name)
 
 
 async def traced(url: str, scope: Any, call: Callable[[Any], Any]) -> tuple[list[str], bool]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from uuid import UUID
 
@@ -11,9 +10,8 @@ import psycopg
 import pytest
 
 from chatapp_db.errors import Conflict
-from chatapp_db.testing.server import Server
 from tests.isolation.calling import REPOSITORIES, Caller, Probe, probes
-from tests.isolation.population import KEYS, Populations, populate
+from tests.isolation.population import KEYS
 from tests.rows import new_company, new_conversation, new_customer
 from tests.wire import RoundTrips, round_trips
 from tests.worlds import Awaited
@@ -29,20 +27,6 @@ GOING_ON = {
     "conversations.reopen": "UPDATE chatapp_conversations SET status = 'resolved', resolved_at = now()",
 }
 """The rows that a verb goes on from: where it changes nothing, it reads why."""
-
-
-@dataclass
-class Filled:
-    name: str
-    populations: Populations
-
-
-@pytest.fixture(scope="module")
-def filled(server: Server, chatapp_template: str) -> Generator[Filled]:
-    """A database with rows in every table, of which each call gets a copy."""
-    name = server.create_database(chatapp_template)
-    yield Filled(name, populate(server.url.set(database=name).render_as_string(hide_password=False)))
-    server.drop_database(name)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,10 +15,10 @@ from chatapp_db.errors import Conflict, InvalidValue, NotFound, Unavailable
 from chatapp_db.repositories import AgentRepository, AsyncAgentRepository
 from chatapp_db.retrying import retry
 from chatapp_db.telemetry import uninstrument
-from tests.integration.test_round_trips import Filled, calls
+from tests.integration.test_round_trips import calls
 from tests.isolation.calling import REPOSITORIES, Caller
-from tests.isolation.population import KEYS, populate
-from tests.reported import Reported, reporting
+from tests.isolation.population import KEYS
+from tests.reported import reporting
 from tests.rows import new_company
 
 NAMES = {
@@ -32,12 +32,6 @@ NAMES = {
 }
 DURATION = "db.client.operation.duration"
 SECRET = "the parcel of Ada Lovelace"
-
-
-@pytest.fixture
-def reported() -> Generator[Reported]:
-    with reporting() as reported:
-        yield reported
 
 
 async def test_a_call_is_a_span_by_its_name_and_a_duration(db, reported):
@@ -86,14 +80,6 @@ async def test_an_error_is_named_and_its_words_stay_here(db, reported):
     assert [span.events for span in reported.spans] == [()] * 3
     assert SECRET not in reported.text()
     assert "ada@example.com" not in reported.text()
-
-
-@pytest.fixture(scope="module")
-def filled(server, chatapp_template) -> Generator[Filled]:
-    """A database with rows in every table."""
-    name = server.create_database(chatapp_template)
-    yield Filled(name, populate(server.url.set(database=name).render_as_string(hide_password=False)))
-    server.drop_database(name)
 
 
 @pytest.mark.parametrize("repository", REPOSITORIES)

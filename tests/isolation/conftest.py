@@ -3,43 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
 
 from chatapp_db.testing.server import Server
 from tests.isolation.calling import Caller
-from tests.isolation.population import KEYS, Populations, populate
+from tests.isolation.population import KEYS, Populations
 
-
-@dataclass
-class _Filled:
-    name: str
-    populations: Populations
-
-
-@pytest.fixture(scope="session")
-def filled(server: Server, chatapp_template: str) -> Generator[_Filled]:
-    name = server.create_database(chatapp_template)
-    url = server.url.set(database=name).render_as_string(hide_password=False)
-    yield _Filled(name, populate(url))
-    server.drop_database(name)
+if TYPE_CHECKING:
+    from tests.conftest import Filled
 
 
 @pytest.fixture
-def database_url(server: Server, filled: _Filled) -> Generator[str]:
+def database_url(server: Server, filled: Filled) -> Generator[str]:
     """In this folder every database has the two companies in it."""
     with server.database(filled.name) as url:
         yield url
 
 
 @pytest.fixture
-def populations(filled: _Filled) -> Populations:
+def populations(filled: Filled) -> Populations:
     return filled.populations
 
 
 @pytest.fixture(scope="session")
-def untouched_url(server: Server, filled: _Filled) -> Generator[str]:
+def untouched_url(server: Server, filled: Filled) -> Generator[str]:
     """One database for all tests that keep nothing of what they write."""
     with server.database(filled.name) as url:
         yield url

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -16,7 +15,7 @@ from tests import debian_postgres, pgbouncer
 from tests.worlds import Awaited, World
 
 if TYPE_CHECKING:
-    from tests.isolation.population import Populations
+    from tests.filled import Filled
     from tests.reported import Reported
 
 
@@ -66,22 +65,13 @@ def database_url(chatapp_superuser_url: str) -> str:
     return chatapp_superuser_url
 
 
-@dataclass
-class Filled:
-    """A database of two companies with rows in every table, of which a test gets a copy."""
-
-    name: str
-    populations: Populations
-
-
 @pytest.fixture(scope="session")
 def filled(server: Server, chatapp_template: str) -> Generator[Filled]:
-    """The one that is copied: nobody writes to it."""
-    from tests.isolation.population import populate
+    """Two companies with rows in every table."""
+    from tests.filled import filling
 
-    name = server.create_database(chatapp_template)
-    yield Filled(name, populate(server.url.set(database=name).render_as_string(hide_password=False)))
-    server.drop_database(name)
+    with filling(server, chatapp_template) as filled:
+        yield filled
 
 
 @pytest.fixture

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING
 
 import pytest
 
 from chatapp_db.testing.server import Server
+from tests.filled import Filled
 from tests.isolation.calling import Caller
 from tests.isolation.population import KEYS, Populations
-
-if TYPE_CHECKING:
-    from tests.conftest import Filled
 
 
 @pytest.fixture

@@ -103,53 +103,53 @@ from chatapp_db.privacy import (
 from chatapp_db.repositories.acting import (
     Actor as Actor,
 )
-from chatapp_db.repositories.agent_reports import (
+from chatapp_db.repositories.agents.widget import (
+    company_of as company_of,
+)
+from chatapp_db.repositories.analytics.agent_reports import (
     AgentReport as AgentReport,
 )
-from chatapp_db.repositories.delivering import (
-    back_off as back_off,
-)
-from chatapp_db.repositories.dispatching import (
-    ClaimedDelivery as ClaimedDelivery,
-    DeliveryState as DeliveryState,
-)
-from chatapp_db.repositories.inbox import (
-    InboxCounts as InboxCounts,
-    InboxItem as InboxItem,
-    InboxSort as InboxSort,
-    InboxView as InboxView,
-)
-from chatapp_db.repositories.incoming import (
-    ImportedMessage as ImportedMessage,
-    NewMessage as NewMessage,
-)
-from chatapp_db.repositories.invitations import (
-    company_of_invitation as company_of_invitation,
-)
-from chatapp_db.repositories.paging import (
-    Page as Page,
-)
-from chatapp_db.repositories.platform_messages import (
-    Imported as Imported,
-)
-from chatapp_db.repositories.reading import (
-    Side as Side,
-)
-from chatapp_db.repositories.rotation import (
-    KeyRotation as KeyRotation,
-    UnopenedSecret as UnopenedSecret,
-)
-from chatapp_db.repositories.series import (
+from chatapp_db.repositories.analytics.series import (
     AnalyticsMetric as AnalyticsMetric,
     AnalyticsPeriod as AnalyticsPeriod,
     AnalyticsSummary as AnalyticsSummary,
     SeriesPoint as SeriesPoint,
 )
-from chatapp_db.repositories.subscriptions import (
+from chatapp_db.repositories.companies.subscriptions import (
     CompanyUsage as CompanyUsage,
 )
-from chatapp_db.repositories.widget import (
-    company_of as company_of,
+from chatapp_db.repositories.conversations.inbox import (
+    InboxCounts as InboxCounts,
+    InboxItem as InboxItem,
+    InboxSort as InboxSort,
+    InboxView as InboxView,
+)
+from chatapp_db.repositories.conversations.reading import (
+    Side as Side,
+)
+from chatapp_db.repositories.integrations.delivering import (
+    back_off as back_off,
+)
+from chatapp_db.repositories.integrations.dispatching import (
+    ClaimedDelivery as ClaimedDelivery,
+    DeliveryState as DeliveryState,
+)
+from chatapp_db.repositories.messages.incoming import (
+    ImportedMessage as ImportedMessage,
+    NewMessage as NewMessage,
+)
+from chatapp_db.repositories.messages.platform_messages import (
+    Imported as Imported,
+)
+from chatapp_db.repositories.paging import (
+    Page as Page,
+)
+from chatapp_db.repositories.rotation import (
+    KeyRotation as KeyRotation,
+    UnopenedSecret as UnopenedSecret,
+)
+from chatapp_db.repositories.users.invitations import (
+    company_of_invitation as company_of_invitation,
 )
 from chatapp_db.retrying import (
     retry as retry,

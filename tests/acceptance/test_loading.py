@@ -70,7 +70,7 @@ def test_a_first_repository_loads_its_own_tables_and_nothing_that_only_a_call_ne
     assert {name for name in loaded if re.match(r"chatapp_db\.(schema|rows|repositories)\.", name)} == {
         *(f"chatapp_db.schema.{name}" for name in ("agents", "companies", *SHARED_BY_TABLES)),
         "chatapp_db.rows.agents",
-        *(f"chatapp_db.repositories.{name}" for name in ("agents", *SHARED_BY_REPOSITORIES)),
+        *(f"chatapp_db.repositories.{name}" for name in ("agents", "agents.agents", *SHARED_BY_REPOSITORIES)),
     }
 
 

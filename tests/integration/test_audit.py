@@ -13,7 +13,7 @@ from chatapp_db.encryption import KeyRing
 from chatapp_db.errors import Conflict, InvalidCursor, InvalidReference, InvalidValue
 from chatapp_db.execution.scope import PURGE
 from chatapp_db.repositories.acting import Actor
-from chatapp_db.repositories.agents import AgentRepository, AsyncAgentRepository
+from chatapp_db.repositories.agents.agents import AgentRepository, AsyncAgentRepository
 from chatapp_db.schema.audit_triggers import LONGEST_VALUE, REDACTED
 from chatapp_db.schema.security import APP_ROLE, PLATFORM_ROLE
 from tests.integration.test_guest_session import tenant_scope_of

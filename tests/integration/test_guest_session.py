@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from chatapp_db.errors import Conflict, InvalidValue, NotFound, ScopeInUse
 from chatapp_db.execution.guest import tenant_scope
-from chatapp_db.repositories.customers import AsyncCustomerRepository, CustomerRepository
+from chatapp_db.repositories.conversations.customers import AsyncCustomerRepository, CustomerRepository
 from chatapp_db.schema import Customer
 from tests.integration.test_failures import Companies
 from tests.rows import SOMEBODY

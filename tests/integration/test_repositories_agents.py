@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from chatapp_db.errors import Conflict, InvalidCursor, InvalidReference, InvalidValue, NotFound
-from chatapp_db.repositories.widget import _KEY, company_of
+from chatapp_db.repositories.agents.widget import _KEY, company_of
 from chatapp_db.schema import AgentStatus, AgentType
 from tests.rows import new_agent, new_company, new_conversation, new_user
 

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from chatapp_db.errors import InvalidValue, NotFound
-from chatapp_db.repositories.due_days import rollup_due
-from chatapp_db.repositories.rollup import rollup
+from chatapp_db.repositories.analytics.due_days import rollup_due
+from chatapp_db.repositories.analytics.rollup import rollup
 from chatapp_db.schema import MessageRole, ResolutionType
 from tests.past import Past
 from tests.rows import new_agent, new_company, new_conversation

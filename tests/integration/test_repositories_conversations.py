@@ -17,7 +17,8 @@ from chatapp_db.errors import (
     NotFound,
     VersionConflict,
 )
-from chatapp_db.repositories import InboxCounts, InboxSort, InboxView, Side, tagging
+from chatapp_db.repositories import InboxCounts, InboxSort, InboxView, Side
+from chatapp_db.repositories.conversations import tagging
 from chatapp_db.schema import ChannelType, ConversationStatus, MessageRole
 from tests.rows import new_agent, new_company, new_conversation, new_customer, new_user
 

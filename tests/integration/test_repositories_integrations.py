@@ -6,7 +6,10 @@ import pytest
 
 from chatapp_db import Access, KeyRing
 from chatapp_db.errors import Conflict, InvalidCursor, InvalidValue, NoEncryptionKey, NotFound
-from chatapp_db.repositories.integrations import AsyncIntegrationRepository, IntegrationRepository
+from chatapp_db.repositories.integrations.integrations import (
+    AsyncIntegrationRepository,
+    IntegrationRepository,
+)
 from chatapp_db.schema import IntegrationStatus, IntegrationType
 from tests.rows import SOMEBODY, new_company
 

@@ -14,7 +14,7 @@ import pytest
 
 from chatapp_db.encryption.tokens import CompanyToken, digest
 from chatapp_db.errors import ChatAppDbError, Conflict, InvalidReference, InvalidValue, NotFound
-from chatapp_db.repositories.invitations import (
+from chatapp_db.repositories.users.invitations import (
     AsyncInvitationRepository,
     InvitationRepository,
     company_of_invitation,

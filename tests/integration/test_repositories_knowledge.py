@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from chatapp_db.errors import Conflict, InvalidCursor, InvalidReference, InvalidValue, NotFound
-from chatapp_db.repositories.passages import incoming, replace
+from chatapp_db.repositories.knowledge.passages import incoming, replace
 from chatapp_db.schema import KnowledgeSourceStatus, KnowledgeSourceType
 from tests.rows import new_agent, new_company
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from chatapp_db.errors import Conflict, InvalidCursor, InvalidReference, InvalidValue, NotFound
-from chatapp_db.repositories.subscriptions import CompanyUsage
+from chatapp_db.repositories.companies.subscriptions import CompanyUsage
 from chatapp_db.schema import BillingCycle, IntegrationStatus, PlanType, SubscriptionStatus
 from chatapp_db.schema.payloads import PlanLimits
 from chatapp_db.scopes import AsyncCompanyScope, AsyncPlatformScope, CompanyScope, PlatformScope

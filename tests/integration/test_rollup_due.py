@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from chatapp_db.errors import InvalidValue
-from chatapp_db.repositories.due_days import rollup_due
+from chatapp_db.repositories.analytics.due_days import rollup_due
 from tests.past import Past
 
 DAY = date(2026, 3, 8)

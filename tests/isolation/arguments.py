@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 import typing_extensions
 
 from chatapp_db.encryption.tokens import CompanyToken
-from chatapp_db.repositories.knowledge import Brought, SourceChunks
+from chatapp_db.repositories.knowledge.knowledge import Brought, SourceChunks
 from chatapp_db.schema import UserRole
 from tests.isolation.methods import Method, Parameter
 from tests.isolation.population import DAY, NOON, RESOURCE, Population

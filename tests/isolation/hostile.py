@@ -14,8 +14,8 @@ from uuid import UUID, uuid4
 
 import typing_extensions
 
-from chatapp_db.repositories.knowledge import Brought, SourceChunks
-from chatapp_db.repositories.vector_outbox import Done, PutBack
+from chatapp_db.repositories.embeddings.vector_outbox import Done, PutBack
+from chatapp_db.repositories.knowledge.knowledge import Brought, SourceChunks
 from chatapp_db.schema import Agent
 from tests.isolation.arguments import KEYS, Slot, alternatives, choices, slot_of, value_in, value_of_nobody
 from tests.isolation.methods import Method, Parameter, keys

@@ -27,7 +27,7 @@ from chatapp_db import (
     status,
 )
 from chatapp_db.database import AsyncDatabase, Database
-from chatapp_db.repositories.conversations import InboxItem
+from chatapp_db.repositories.conversations.conversations import InboxItem
 from chatapp_db.repositories.paging import Page
 from chatapp_db.rows import AuditLogRow, ConversationRow, MessageRow, TeamInvitationRow, UserRow
 from chatapp_db.schema import MessageRole

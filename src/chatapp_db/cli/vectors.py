@@ -27,7 +27,7 @@ from chatapp_db.cli.stores import (
 )
 
 if TYPE_CHECKING:
-    from chatapp_db.repositories.backlog import Backlog
+    from chatapp_db.repositories.embeddings.backlog import Backlog
 
 __all__ = ["commands"]
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from chatapp_db.demo.probes import Probe
-from chatapp_db.repositories.conversations import InboxItem
+from chatapp_db.repositories.conversations.conversations import InboxItem
 from chatapp_db.rows import DailyAnalyticsRow, MessageRow
 from chatapp_db.schema import MessageRole
 

@@ -19,7 +19,7 @@ from chatapp_db.errors import (
 from chatapp_db.migrations.source import Target, opened
 from chatapp_db.migrations.transaction import Request, our_errors
 from chatapp_db.repositories.base import table_of
-from chatapp_db.repositories.outbox import is_live
+from chatapp_db.repositories.embeddings.outbox import is_live
 from chatapp_db.vectors import AsyncVectorStore, VectorStore
 from chatapp_db.vectors.engine import Comparison
 

@@ -16,9 +16,9 @@ from chatapp_db.knowledge.bisecting import MOST_ATTEMPTS, Outcome, bisected
 from chatapp_db.knowledge.embedder import AsyncEmbedder, Embedder, embedded
 from chatapp_db.knowledge.points import as_point, unpacked
 from chatapp_db.knowledge.stores import Store, Stores, awaited
-from chatapp_db.repositories.embedded_chunks import EmbeddedChunk
-from chatapp_db.repositories.outbox import LEASE_SECONDS
-from chatapp_db.repositories.vector_outbox import Claimed, Done, PutBack
+from chatapp_db.repositories.embeddings.embedded_chunks import EmbeddedChunk
+from chatapp_db.repositories.embeddings.outbox import LEASE_SECONDS
+from chatapp_db.repositories.embeddings.vector_outbox import Claimed, Done, PutBack
 from chatapp_db.schema import VectorChange
 from chatapp_db.vectors.operations import VectorOperations
 

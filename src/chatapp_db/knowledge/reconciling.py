@@ -13,10 +13,10 @@ from chatapp_db.knowledge.points import declared
 from chatapp_db.knowledge.stores import Store
 from chatapp_db.knowledge.syncing import Platform, SyncingOperations
 from chatapp_db.repositories.border import as_company_id
-from chatapp_db.repositories.companies import PlatformCompanyOperations
-from chatapp_db.repositories.embedded_chunks import EmbeddedChunk, PlatformChunkOperations
-from chatapp_db.repositories.embedding_sets import EmbeddingSetOperations
-from chatapp_db.repositories.vector_outbox import PlatformVectorOutboxOperations
+from chatapp_db.repositories.companies.companies import PlatformCompanyOperations
+from chatapp_db.repositories.embeddings.embedded_chunks import EmbeddedChunk, PlatformChunkOperations
+from chatapp_db.repositories.embeddings.embedding_sets import EmbeddingSetOperations
+from chatapp_db.repositories.embeddings.vector_outbox import PlatformVectorOutboxOperations
 from chatapp_db.rows import EmbeddingSetRow
 from chatapp_db.schema import VectorChange
 from chatapp_db.vectors import StoredPoint

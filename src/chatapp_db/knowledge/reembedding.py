@@ -10,8 +10,11 @@ from chatapp_db.execution.operation import operation
 from chatapp_db.knowledge.reconciling import Reconciliation, ReconcilingOperations, companies_of
 from chatapp_db.knowledge.stores import awaited
 from chatapp_db.knowledge.syncing import Platform
-from chatapp_db.repositories.embedding_sets import EmbeddingSetOperations, PlatformEmbeddingSetOperations
-from chatapp_db.repositories.vector_outbox import PlatformVectorOutboxOperations
+from chatapp_db.repositories.embeddings.embedding_sets import (
+    EmbeddingSetOperations,
+    PlatformEmbeddingSetOperations,
+)
+from chatapp_db.repositories.embeddings.vector_outbox import PlatformVectorOutboxOperations
 from chatapp_db.rows import EmbeddingSetRow
 from chatapp_db.schema import EmbeddingSetStatus, VectorDistance
 from chatapp_db.vectors.operations import VectorOperations

@@ -15,7 +15,7 @@ from chatapp_db.execution.watching import watcher
 from chatapp_db.knowledge.degraded import matching, refuse_unanswerable, words_of
 from chatapp_db.knowledge.embedder import AsyncEmbedder, Embedder, embedded
 from chatapp_db.repositories.border import as_company_id, as_id
-from chatapp_db.repositories.knowledge_chunks import KnowledgeChunkOperations
+from chatapp_db.repositories.knowledge.knowledge_chunks import KnowledgeChunkOperations
 from chatapp_db.repositories.paging import LIMITS
 from chatapp_db.rows import KnowledgeChunkRow
 from chatapp_db.vectors import And, Eq, Exists, Filter, Not, Or, SearchHit

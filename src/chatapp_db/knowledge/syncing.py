@@ -16,9 +16,9 @@ from chatapp_db.execution.operation import operation
 from chatapp_db.execution.watching import Lag, watcher
 from chatapp_db.knowledge.batch import Batch, State, pause_after
 from chatapp_db.knowledge.stores import Stores, awaited
-from chatapp_db.repositories.backlog import Backlog
-from chatapp_db.repositories.embedded_chunks import PlatformChunkOperations
-from chatapp_db.repositories.vector_outbox import (
+from chatapp_db.repositories.embeddings.backlog import Backlog
+from chatapp_db.repositories.embeddings.embedded_chunks import PlatformChunkOperations
+from chatapp_db.repositories.embeddings.vector_outbox import (
     Claimed,
     Done,
     PlatformVectorOutboxOperations,

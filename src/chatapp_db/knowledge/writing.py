@@ -11,8 +11,14 @@ from chatapp_db.errors import InvalidValue, NotFound, VectorStoreError
 from chatapp_db.execution.operation import operation
 from chatapp_db.knowledge.points import as_point, declared, packed
 from chatapp_db.repositories.border import as_company_id, as_id
-from chatapp_db.repositories.embedding_sets import EmbeddingSetOperations
-from chatapp_db.repositories.knowledge import Brought, Chunk, KnowledgeOperations, SourceChunks, as_chunks
+from chatapp_db.repositories.embeddings.embedding_sets import EmbeddingSetOperations
+from chatapp_db.repositories.knowledge.knowledge import (
+    Brought,
+    Chunk,
+    KnowledgeOperations,
+    SourceChunks,
+    as_chunks,
+)
 from chatapp_db.rows import KnowledgeChunkRow
 from chatapp_db.vectors import And, Eq, Range
 from chatapp_db.vectors.operations import VectorOperations

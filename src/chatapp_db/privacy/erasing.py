@@ -21,7 +21,7 @@ from chatapp_db.execution.scope import PURGE
 from chatapp_db.execution.statement import Statement, constant, scalar
 from chatapp_db.privacy.lineage import belongs, of_a_company, offspring
 from chatapp_db.repositories.base import owned, table_of
-from chatapp_db.repositories.vector_outbox import AsyncPlatformVectorOutboxRepository
+from chatapp_db.repositories.embeddings.vector_outbox import AsyncPlatformVectorOutboxRepository
 from chatapp_db.schema import Company, Customer
 
 __all__ = ["BATCH", "COMPANY", "CUSTOMER", "PURGING", "Erasure", "Tree", "Uprooting", "found"]

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from chatapp_db.execution.carriers import Carrier
-from chatapp_db.repositories.audit import AsyncAuditRepository, AsyncPlatformAuditRepository
+from chatapp_db.repositories.users.audit import AsyncAuditRepository, AsyncPlatformAuditRepository
 from chatapp_db.rows import AuditLogValues
 from chatapp_db.schema.payloads import AuditValues
 

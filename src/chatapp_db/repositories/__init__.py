@@ -3,32 +3,48 @@
 from chatapp_db import exports
 
 _HOMES = {
-    "agents": (
+    "agents.agents": (
         "AgentRepository",
         "AsyncAgentRepository",
     ),
-    "audit": (
-        "AsyncAuditRepository",
-        "AsyncPlatformAuditRepository",
-        "AuditRepository",
-        "PlatformAuditRepository",
+    "agents.packages": (
+        "AsyncPackageRepository",
+        "AsyncPlatformPackageRepository",
+        "PackageRepository",
+        "PlatformPackageRepository",
     ),
-    "backlog": ("Backlog",),
-    "canned_responses": (
-        "AsyncCannedResponseRepository",
-        "CannedResponseRepository",
+    "agents.widget": (
+        "AsyncWidgetRepository",
+        "WidgetRepository",
+        "company_of",
     ),
-    "companies": (
+    "analytics.conversation_analytics": (
+        "AsyncConversationAnalyticsRepository",
+        "ConversationAnalyticsRepository",
+    ),
+    "analytics.daily_analytics": (
+        "AsyncDailyAnalyticsRepository",
+        "AsyncPlatformDailyAnalyticsRepository",
+        "DailyAnalyticsRepository",
+        "PlatformDailyAnalyticsRepository",
+    ),
+    "companies.companies": (
         "AsyncCompanyRepository",
         "AsyncPlatformCompanyRepository",
         "CompanyRepository",
         "PlatformCompanyRepository",
     ),
-    "conversation_analytics": (
-        "AsyncConversationAnalyticsRepository",
-        "ConversationAnalyticsRepository",
+    "companies.plans": (
+        "AsyncPlanRepository",
+        "AsyncPlatformPlanRepository",
+        "PlanRepository",
+        "PlatformPlanRepository",
     ),
-    "conversations": (
+    "conversations.canned_responses": (
+        "AsyncCannedResponseRepository",
+        "CannedResponseRepository",
+    ),
+    "conversations.conversations": (
         "AsyncConversationRepository",
         "ConversationRepository",
         "InboxCounts",
@@ -37,112 +53,96 @@ _HOMES = {
         "InboxView",
         "Side",
     ),
-    "customers": (
+    "conversations.customers": (
         "AsyncCustomerRepository",
         "CustomerRepository",
     ),
-    "daily_analytics": (
-        "AsyncDailyAnalyticsRepository",
-        "AsyncPlatformDailyAnalyticsRepository",
-        "DailyAnalyticsRepository",
-        "PlatformDailyAnalyticsRepository",
-    ),
-    "dispatching": (
-        "ClaimedDelivery",
-        "DeliveryState",
-    ),
-    "embedded_chunks": (
+    "embeddings.backlog": ("Backlog",),
+    "embeddings.embedded_chunks": (
         "AsyncPlatformChunkRepository",
         "PlatformChunkRepository",
     ),
-    "embedding_sets": (
+    "embeddings.embedding_sets": (
         "AsyncEmbeddingSetRepository",
         "AsyncPlatformEmbeddingSetRepository",
         "EmbeddingSetRepository",
         "PlatformEmbeddingSetRepository",
     ),
-    "incoming": (
-        "ImportedMessage",
-        "NewMessage",
+    "embeddings.vector_outbox": (
+        "AsyncPlatformVectorOutboxRepository",
+        "PlatformVectorOutboxRepository",
     ),
-    "integrations": (
+    "integrations.dispatching": (
+        "ClaimedDelivery",
+        "DeliveryState",
+    ),
+    "integrations.integrations": (
         "AsyncIntegrationRepository",
         "IntegrationRepository",
     ),
-    "invitations": (
+    "integrations.webhook_deliveries": (
+        "AsyncPlatformWebhookDeliveryRepository",
+        "AsyncWebhookDeliveryRepository",
+        "PlatformWebhookDeliveryRepository",
+        "WebhookDeliveryRepository",
+    ),
+    "integrations.webhooks": (
+        "AsyncWebhookRepository",
+        "WebhookRepository",
+    ),
+    "knowledge.knowledge": (
+        "AsyncKnowledgeRepository",
+        "Chunk",
+        "KnowledgeRepository",
+        "SourceChunks",
+    ),
+    "knowledge.knowledge_chunks": (
+        "AsyncKnowledgeChunkRepository",
+        "KnowledgeChunkRepository",
+    ),
+    "messages.incoming": (
+        "ImportedMessage",
+        "NewMessage",
+    ),
+    "messages.messages": (
+        "AsyncMessageRepository",
+        "MessageRepository",
+    ),
+    "messages.platform_messages": (
+        "AsyncPlatformMessageRepository",
+        "Imported",
+        "PlatformMessageRepository",
+    ),
+    "paging": ("Page",),
+    "rotation": (
+        "KeyRotation",
+        "rotate_keys",
+    ),
+    "sealing": ("key_ring",),
+    "usage.usage": (
+        "AsyncPlatformUsageRepository",
+        "AsyncUsageRepository",
+        "PlatformUsageRepository",
+        "UsageRepository",
+    ),
+    "users.audit": (
+        "AsyncAuditRepository",
+        "AsyncPlatformAuditRepository",
+        "AuditRepository",
+        "PlatformAuditRepository",
+    ),
+    "users.invitations": (
         "AsyncInvitationRepository",
         "AsyncPlatformInvitationRepository",
         "InvitationRepository",
         "PlatformInvitationRepository",
         "company_of_invitation",
     ),
-    "knowledge": (
-        "AsyncKnowledgeRepository",
-        "Chunk",
-        "KnowledgeRepository",
-        "SourceChunks",
-    ),
-    "knowledge_chunks": (
-        "AsyncKnowledgeChunkRepository",
-        "KnowledgeChunkRepository",
-    ),
-    "messages": (
-        "AsyncMessageRepository",
-        "MessageRepository",
-    ),
-    "packages": (
-        "AsyncPackageRepository",
-        "AsyncPlatformPackageRepository",
-        "PackageRepository",
-        "PlatformPackageRepository",
-    ),
-    "paging": ("Page",),
-    "platform_messages": (
-        "AsyncPlatformMessageRepository",
-        "Imported",
-        "PlatformMessageRepository",
-    ),
-    "plans": (
-        "AsyncPlanRepository",
-        "AsyncPlatformPlanRepository",
-        "PlanRepository",
-        "PlatformPlanRepository",
-    ),
-    "rotation": (
-        "KeyRotation",
-        "rotate_keys",
-    ),
-    "sealing": ("key_ring",),
-    "usage": (
-        "AsyncPlatformUsageRepository",
-        "AsyncUsageRepository",
-        "PlatformUsageRepository",
-        "UsageRepository",
-    ),
-    "users": (
+    "users.users": (
         "AsyncPlatformUserRepository",
         "AsyncUserRepository",
         "PlatformUserRepository",
         "UserRepository",
-    ),
-    "webhook_deliveries": (
-        "AsyncPlatformWebhookDeliveryRepository",
-        "AsyncWebhookDeliveryRepository",
-        "PlatformWebhookDeliveryRepository",
-        "WebhookDeliveryRepository",
-    ),
-    "vector_outbox": (
-        "AsyncPlatformVectorOutboxRepository",
-        "PlatformVectorOutboxRepository",
-    ),
-    "webhooks": (
-        "AsyncWebhookRepository",
-        "WebhookRepository",
-    ),
-    "widget": (
-        "AsyncWidgetRepository",
-        "WidgetRepository",
-        "company_of",
     ),
 }
 __all__, __getattr__, __dir__ = exports.of(__name__, _HOMES)  # pyright: ignore[reportUnsupportedDunderAll]  # the stub lists them

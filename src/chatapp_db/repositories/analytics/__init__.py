@@ -1,0 +1,1 @@
+"""How conversations, agents and days did, told from what is in the tables."""

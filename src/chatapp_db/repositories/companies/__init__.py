@@ -1,0 +1,1 @@
+"""The companies themselves, and what each has subscribed to."""

@@ -1,0 +1,1 @@
+"""Who writes, what is open, who has it, and what is answered from memory."""

@@ -1,0 +1,1 @@
+"""Other services: those a company signs in to, and those that are told what happens."""

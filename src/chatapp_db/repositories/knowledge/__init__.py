@@ -1,0 +1,1 @@
+"""What agents answer from, in sources and in chunks."""

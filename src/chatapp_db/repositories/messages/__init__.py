@@ -1,0 +1,1 @@
+"""What is said: written, brought in, read back, and found by its words."""

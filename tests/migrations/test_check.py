@@ -21,6 +21,8 @@ BREAKS = [
     ("column", "chatapp_users.nick", "ALTER TABLE chatapp_users ADD nick text"),
     ("table", "chatapp_integrations", "DROP TABLE chatapp_integrations"),
     ("table", "chatapp_integrations", "ALTER TABLE chatapp_integrations SET UNLOGGED"),
+    ("sequence", "chatapp_vector_revision", "ALTER SEQUENCE chatapp_vector_revision INCREMENT -1"),
+    ("sequence", "chatapp_vector_revision", "DROP SEQUENCE chatapp_vector_revision"),
     ("policy", "chatapp_users.app_select", "DROP POLICY app_select ON chatapp_users"),
     ("policy", "chatapp_users.app_select", "ALTER POLICY app_select ON chatapp_users USING (true)"),
     ("policy", "chatapp_users.app_select", "ALTER POLICY app_select ON chatapp_users TO PUBLIC"),
@@ -130,6 +132,11 @@ BREAKS = [
     ),
     ("grant", "chatapp_audit_guard() to PUBLIC", "GRANT EXECUTE ON FUNCTION chatapp_audit_guard() TO PUBLIC"),
     ("grant", "chatapp_db_version to", "REVOKE SELECT ON chatapp_db_version FROM {platform}"),
+    (
+        "grant",
+        "chatapp_vector_revision to",
+        "REVOKE USAGE ON SEQUENCE chatapp_vector_revision FROM {app}",
+    ),
     ("grant", "the schema to", "REVOKE USAGE ON SCHEMA {schema} FROM {app}"),
     ("grant", "chatapp_user_status to PUBLIC", "REVOKE USAGE ON TYPE chatapp_user_status FROM PUBLIC"),
     ("index", "ix_chatapp_messages_page", "DROP INDEX ix_chatapp_messages_page"),
@@ -244,13 +251,13 @@ def test_missing_roles_are_told_and_nothing_else_is_compared(place):
     ]
 
 
-def test_an_empty_schema_lacks_its_tables_functions_and_enums_and_no_column_is_listed(place):
+def test_an_empty_schema_lacks_its_tables_sequences_functions_and_enums_and_no_column_is_listed(place):
     for role in place.names.values():
         place.execute(f"CREATE ROLE {role}")
 
     found = check(place.url, **place.names)
 
-    assert {difference.kind for difference in found} == {"table", "function", "enum", "grant"}
+    assert {difference.kind for difference in found} == {"table", "sequence", "function", "enum", "grant"}
     assert sum(difference.kind == "table" for difference in found) == EVERY_TABLE
     assert all(difference.found is None for difference in found)
 

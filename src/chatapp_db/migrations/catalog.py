@@ -31,6 +31,10 @@ ours AS (
     SELECT c.* FROM pg_class AS c JOIN here ON here.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname LIKE 'chatapp\_%'
 ),
+sequences AS (
+    SELECT c.*, s.* FROM pg_class AS c JOIN here ON here.oid = c.relnamespace
+      JOIN pg_sequence AS s ON s.seqrelid = c.oid WHERE c.relname LIKE 'chatapp\_%'
+),
 columns AS (
     SELECT c.relname, c.relowner, a.* FROM ours AS c
       JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -46,6 +50,9 @@ main AS (SELECT relowner AS owner FROM ours WHERE relname = 'chatapp_companies')
 granted AS (
     SELECT relname AS object, relname AS name, relowner AS owner, relnamespace AS namespace,
            'r' AS type, coalesce(relacl, acldefault('r', relowner)) AS acl FROM ours
+    UNION ALL
+    SELECT relname, relname, relowner, relnamespace, 'S', coalesce(relacl, acldefault('s', relowner))
+      FROM sequences
     UNION ALL
     SELECT relname, relname || '.' || attname, relowner, 0, 'r', attacl FROM columns
     UNION ALL
@@ -79,6 +86,12 @@ _KINDS = (
            CASE c.relpersistence WHEN 'u' THEN 'UNLOGGED' WHEN 't' THEN 'TEMPORARY' END,
            CASE WHEN c.relowner <> (SELECT owner FROM main) THEN 'of another owner' END)
       FROM ours AS c""",
+    """
+    SELECT 'sequence', s.relname, s.relname, concat_ws(' ',
+           format_type(s.seqtypid, NULL), 'INCREMENT', s.seqincrement, 'MAXVALUE', s.seqmax,
+           CASE WHEN s.seqcycle THEN 'CYCLE' END,
+           CASE WHEN s.relowner <> (SELECT owner FROM main) THEN 'of another owner' END)
+      FROM sequences AS s""",
     """
     SELECT 'row security', c.relname, c.relname, concat_ws(' ',
            CASE WHEN c.relrowsecurity THEN 'enabled' ELSE 'not enabled' END,
@@ -166,7 +179,7 @@ _EVERYTHING = text(_OURS + " UNION ALL ".join(f"{kind}\n" for kind in _KINDS))
 
 
 def read_catalog(connection: Connection, schema: str, roles: tuple[str, ...]) -> Catalog:
-    """Read all that belongs to our tables, types and functions in a schema.
+    """Read all that belongs to our tables, sequences, types and functions in a schema.
 
     The schema has to be first on the search path. ``roles`` are those that the tables are granted to.
     """

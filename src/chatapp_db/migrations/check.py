@@ -82,8 +82,9 @@ def check(
     """List every difference between a live schema and this package; an empty list is a clean bill.
 
     It sees tables, columns, constraints, indexes and comments, and what Alembic does not: policies,
-    forced row-level security, triggers, function bodies, CHECKs, enum labels, grants, INVALID indexes,
-    and roles that no policy binds. Whatever hangs on one of our tables and is not ours is reported too.
+    forced row-level security, triggers, function bodies, CHECKs, enum labels, sequences, grants, INVALID
+    indexes, and roles that no policy binds. Whatever hangs on one of our tables and is not ours is
+    reported too.
 
     Needs CREATE on the database, for a schema that nobody else ever sees: it is rolled back.
     Raises NotPermitted, with the GRANT, without that right.
@@ -185,4 +186,4 @@ def _words(fact: Fact, catalog: Catalog) -> str | None:
 
 
 def _is_whole(fact: Fact) -> bool:
-    return fact.kind in {"table", "function", "enum"}
+    return fact.kind in {"table", "sequence", "function", "enum"}

@@ -189,7 +189,6 @@ def test_a_dump_by_the_backup_s_login_is_restored_by_a_superuser(site):
 
 def test_a_dump_by_the_platform_s_role_is_restored_by_the_owner(site, restored):
     owner = site.url("support_owner", restored)
-    site.sql("Back up", 0, site.url("support_owner"))
     site.console("Back up", 1, site.url("support_owner"))
 
     site.sql("Restore", 0, owner)

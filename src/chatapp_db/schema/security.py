@@ -164,7 +164,8 @@ def _grants(tables: Iterable[Table], app_role: str | None, platform_role: str | 
     for role in filter(None, (app_role, platform_role)):
         yield _GRANT_SCHEMA.format(role=literal(role))
         yield f"GRANT EXECUTE ON FUNCTION chatapp_current_company() TO {name(role)}"
-        yield f"GRANT USAGE ON SEQUENCE {VECTOR_REVISION.name} TO {name(role)}"
+        use = "USAGE, SELECT" if role == platform_role else "USAGE"
+        yield f"GRANT {use} ON SEQUENCE {VECTOR_REVISION.name} TO {name(role)}"
     for table in tables:
         if app_role is not None:
             granted = ", ".join(_granted(table, command) for command in app_commands(table))

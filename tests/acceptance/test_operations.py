@@ -256,8 +256,6 @@ def test_vectors_that_are_newer_than_a_restored_database_are_written_anew(site, 
         embeddings.sync_vectors()
 
         site.console("Restore", 0, site.url("postgres"), restored="again")
-        site.sql("Restore", 2, site.url("support_owner", "again"))
-
         with Database(site.url("support_worker", "again")) as db_again:
             after = Embeddings(db_again, store, embed)
             after.reconcile(fix=True)

@@ -69,6 +69,45 @@ async def test_metadata_that_filters_may_name_is_compared(step):
     assert await reconciled(step) == (0, 0, 0, 0)
 
 
+BACK = "SELECT setval('chatapp_vector_revision', last_value - 1000) FROM chatapp_vector_revision"
+
+
+async def test_what_is_ahead_of_a_database_that_was_taken_back_is_made_anew(step):
+    company_id, other = await new_company(step.db), await new_company(step.db)
+    source_id, _ = await step.source(company_id, "same", "older")
+    await step.drain()
+    step.rows(BACK)
+    await step.source(other, "theirs")
+    await step.write(company_id, source_id, "same", "newer")
+    await step.drain()
+    # The store has dropped what it takes for an older change.
+    assert await step.in_store(company_id) != step.in_database(company_id)
+    (report,) = await step.embeddings.reconcile()
+    assert str(report) == "0 missing, 1 stale, 0 orphan, 2 ahead"
+    assert not report.is_clean
+    (report,) = await step.embeddings.reconcile(fix=True)
+    assert (report.ahead, report.queued) == (2, 2)
+    await step.drain()
+    assert await step.in_store(company_id) == step.in_database(company_id)
+    await step.write(company_id, source_id, "same again", "newer")
+    await step.drain()
+    assert await step.in_store(company_id) == step.in_database(company_id)
+    (report,) = await step.embeddings.reconcile()
+    assert report.is_clean
+
+
+async def test_a_change_that_waits_does_not_hide_a_vector_that_is_ahead(step):
+    company_id = await new_company(step.db)
+    source_id, _ = await step.source(company_id, "older")
+    await step.drain()
+    step.rows(BACK)
+    await step.write(company_id, source_id, "newer")
+    (report,) = await step.embeddings.reconcile(fix=True)
+    assert (str(report), report.queued) == ("0 missing, 0 stale, 0 orphan, 1 ahead", 0)
+    await step.drain()
+    assert await step.in_store(company_id) == step.in_database(company_id)
+
+
 async def test_many_pages_are_walked(step, monkeypatch):
     monkeypatch.setattr("chatapp_db.knowledge.reconciling._PAGE", 3)
     companies = [await new_company(step.db) for _ in range(4)]
@@ -105,8 +144,8 @@ async def test_what_changes_under_its_eyes_is_no_difference(step, call):
         await step.drain()
         return await working(*arguments)
 
-    if call == "scroll":
-        # The second call is that of the orphans.
+    if call == "retrieve":
+        # The second call is that of the chunks.
         async def skip(*arguments):
             engine.scroll = meanwhile
             return await working(*arguments)

@@ -106,11 +106,7 @@ def reconcile(
         found = embeddings_of(db, stores, None).reconcile(
             company, fix=fix, tell=lambda so_far: move(None, so_far.companies)
         )
-    lines = [
-        f"{each.collection_name}: {each.missing:,} missing, {each.stale:,} stale, {each.orphan:,} orphan, "
-        f"{each.queued:,} queued"
-        for each in found
-    ]
+    lines = [f"{each.collection_name}: {each}, {each.queued:,} queued" for each in found]
     say("\n".join(lines) or "no embedding set", [asdict(each) for each in found], as_json)
     if not all(each.is_clean for each in found):
         raise typer.Exit(REFUSED)

@@ -33,7 +33,9 @@ class Reconciliation:
     """In what a store and PostgreSQL differ, in chunks; changes that wait are no difference.
 
     ``missing`` have no vector, ``stale`` one of other content, agent or metadata, ``orphan`` is a vector
-    without a chunk. ``queued`` were queued to be mended.
+    without a chunk. ``ahead`` is one of a revision that PostgreSQL has yet to give out, as after a restore
+    of an earlier state: the store would take no change of it. ``queued`` were queued to be mended.
+    The text of it names the differences.
     """
 
     collection_name: str
@@ -41,12 +43,16 @@ class Reconciliation:
     missing: int = 0
     stale: int = 0
     orphan: int = 0
+    ahead: int = 0
     queued: int = 0
 
     @property
     def is_clean(self) -> bool:
         """Tell whether there was no difference."""
-        return not (self.missing or self.stale or self.orphan)
+        return not (self.missing or self.stale or self.orphan or self.ahead)
+
+    def __str__(self) -> str:
+        return f"{self.missing:,} missing, {self.stale:,} stale, {self.orphan:,} orphan, {self.ahead:,} ahead"
 
 
 @dataclass(slots=True)
@@ -75,14 +81,17 @@ class _Comparison:
         }
         return missing, stale, chunks[-1].id
 
-    async def orphans(self, after: UUID | None) -> tuple[set[UUID], UUID | None]:
-        """Name the vectors of a page that have no chunk, and where the next page begins."""
+    async def unfounded(self, after: UUID | None) -> tuple[set[UUID], set[UUID], UUID | None]:
+        """Name the vectors of a page without a chunk and those ahead, and where the next page begins."""
         page = await VectorOperations.scroll(self.store, self.company_id, limit=_PAGE, after=after)
         ids = [point.chunk_id for point in page.points]
         known = await PlatformChunkOperations.known(
             self.platform.knowledge_chunks, self.set_id, self.company_id, ids
         )
-        return set(ids) - set(known), page.after
+        # Asked for after the points were read: what was given out before them is not ahead.
+        newest = await PlatformVectorOutboxOperations.newest_revision(self.platform.vector_outbox)
+        ahead = {point.chunk_id for point in page.points if point.revision > newest}
+        return set(ids) - set(known), ahead & set(known), page.after
 
 
 class ReconcilingOperations(SyncingOperations):
@@ -123,12 +132,28 @@ class ReconcilingOperations(SyncingOperations):
         store = self._stores[embedding_set.collection_name]
         for company in [only] if only is not None else await companies_of(platform):
             comparison = _Comparison(platform, store, embedding_set.id, company)
+            await self._look_for_unfounded(comparison, report, fix=fix)
             await self._look_for_absent(comparison, report, fix=fix)
-            await self._look_for_orphans(comparison, report, fix=fix)
             report.companies += 1
             if tell is not None:
                 tell(report)
         return report
+
+    async def _look_for_unfounded(
+        self, comparison: _Comparison, report: Reconciliation, *, fix: bool
+    ) -> None:
+        after, is_first = None, True
+        while is_first or after is not None:
+            orphans, ahead, following = await comparison.unfounded(after)
+            if orphans or ahead:
+                again, anew, _ = await comparison.unfounded(after)
+                orphans, ahead = orphans & again, ahead & anew
+            report.orphan += len(orphans)
+            report.ahead += len(ahead)
+            if fix:
+                report.queued += await _queue(comparison, orphans, VectorChange.DELETE)
+                report.queued += await _begin_anew(comparison, ahead)
+            after, is_first = following, False
 
     async def _look_for_absent(self, comparison: _Comparison, report: Reconciliation, *, fix: bool) -> None:
         after: UUID | None = _NIL
@@ -143,18 +168,6 @@ class ReconcilingOperations(SyncingOperations):
                 report.queued += await _queue(comparison, missing | stale, VectorChange.UPSERT)
             after = last
 
-    async def _look_for_orphans(self, comparison: _Comparison, report: Reconciliation, *, fix: bool) -> None:
-        after, is_first = None, True
-        while is_first or after is not None:
-            orphans, following = await comparison.orphans(after)
-            if orphans:
-                again, _ = await comparison.orphans(after)
-                orphans &= again
-            report.orphan += len(orphans)
-            if fix:
-                report.queued += await _queue(comparison, orphans, VectorChange.DELETE)
-            after, is_first = following, False
-
 
 async def _queue(comparison: _Comparison, ids: set[UUID], change: VectorChange) -> int:
     if not ids:
@@ -163,6 +176,13 @@ async def _queue(comparison: _Comparison, ids: set[UUID], change: VectorChange) 
     return await PlatformVectorOutboxOperations.put(
         outbox, comparison.set_id, comparison.company_id, sorted(ids), change
     )
+
+
+async def _begin_anew(comparison: _Comparison, ids: set[UUID]) -> int:
+    """Delete vectors that no change would replace, and queue that they are written."""
+    if ids:
+        await VectorOperations.delete(comparison.store, comparison.company_id, sorted(ids))
+    return await _queue(comparison, ids, VectorChange.UPSERT)
 
 
 async def companies_of(platform: Platform) -> list[UUID]:

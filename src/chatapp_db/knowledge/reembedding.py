@@ -104,8 +104,7 @@ class ReembeddingOperations(ReconcilingOperations):
         new = await self._latest(platform, name, EmbeddingSetStatus.BUILDING)
         report = await self._reconcile(platform, new, None, fix=False, tell=None)
         if not report.is_clean:
-            differences = f"{report.missing} missing, {report.stale} stale, {report.orphan} orphan"
-            raise Conflict("embedding_sets", f"{new.collection_name!r} is not complete: {differences}")
+            raise Conflict("embedding_sets", f"{new.collection_name!r} is not complete: {report}")
         return await PlatformEmbeddingSetOperations.activate(platform.embedding_sets, new.id)
 
     @operation

@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import REGCLASS, insert
 from uuid_utils.compat import uuid7
 
 from chatapp_db.execution.statement import COMPANY, Statement, constant, scalar
@@ -21,6 +21,7 @@ from chatapp_db.schema import (
     VectorChange,
     VectorOutbox,
 )
+from chatapp_db.schema.embeddings import VECTOR_REVISION
 
 __all__ = [
     "KEY",
@@ -30,6 +31,7 @@ __all__ = [
     "in_seconds",
     "is_live",
     "leased",
+    "newest_revision",
     "queued",
     "settle",
 ]
@@ -68,6 +70,15 @@ def changed_to(change: VectorChange) -> Any:
 def in_seconds(seconds: Any, *, now: Any = None) -> Any:
     """Write a moment so many seconds from now."""
     return (sa.func.now() if now is None else now) + seconds * sa.literal_column("interval '1 second'")
+
+
+@cache
+def newest_revision() -> Statement[int]:
+    """Ask for the revision that was given out last, which takes no right beyond that to be given one."""
+    sequence = sa.cast(constant(VECTOR_REVISION.name, sa.Text()), REGCLASS)
+    last = sa.func.pg_sequence_last_value(sequence, type_=sa.BigInteger())
+    first = constant(VECTOR_REVISION.start, sa.BigInteger())
+    return Statement(sa.select(sa.func.coalesce(last, first)), scalar, across_companies=True)
 
 
 def _is_there(own: list[Any]) -> Any:

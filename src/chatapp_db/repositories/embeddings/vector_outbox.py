@@ -32,6 +32,7 @@ from chatapp_db.repositories.embeddings.outbox import (
     in_seconds,
     is_live,
     leased,
+    newest_revision,
     settle,
 )
 from chatapp_db.repositories.operations import (
@@ -145,6 +146,11 @@ class PlatformVectorOutboxOperations(Operations[VectorOutboxRow]):
     async def backlog(self) -> list[Backlog]:
         """Say for each set that is written what it is behind by."""
         return await self._fetch(of_each_set())
+
+    @operation
+    async def newest_revision(self) -> int:
+        """Say which revision was given out last."""
+        return await self._one(newest_revision())
 
     @operation
     async def put(

@@ -22,7 +22,7 @@ from chatapp_db.execution.operation import finish
 from chatapp_db.execution.pool import adopted, async_engine, blocking_engine
 from chatapp_db.execution.wire import ASYNCIO, BLOCKING
 from chatapp_db.repositories.acting import Actor, as_actor, as_staff
-from chatapp_db.repositories.border import as_company_id
+from chatapp_db.repositories.border import as_company_id, as_text
 from chatapp_db.schema.payloads import AuditValues
 from chatapp_db.scopes import (
     AsyncCompanyScope,
@@ -296,5 +296,5 @@ def _entry(reason: str) -> rows.AuditLogValues:
     return {
         "action": "platform.enter",
         "resource_type": "platform",
-        "new_values": cast("AuditValues", {"reason": reason}),
+        "new_values": cast("AuditValues", {"reason": as_text("reason", reason, 1000)}),
     }

@@ -215,6 +215,16 @@ async def test_the_platform_s_entry_is_in_the_trail_even_if_its_work_is_undone(d
     ]
 
 
+@pytest.mark.parametrize("reason", ["", "r" * 1001, None])
+async def test_the_platform_is_not_entered_without_a_reason(db, reason):
+    for enter in (db.platform, db.platform_calls):
+        with pytest.raises(InvalidValue, match="reason"):
+            await settled(enter(reason))
+    async with db.platform("audit") as platform:
+        trail = (await platform.audit.list(None, action="platform.enter")).items
+    assert reason not in {line.new_values["reason"] for line in trail}
+
+
 async def test_missing_roles_and_a_missing_schema_are_told_apart(world, empty_database_url):
     db = world.open(empty_database_url, app_role="nobody_made_this_role")
     with pytest.raises(RolesMissing, match="chatapp-db migrate"):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias, TypeVar
 from uuid import UUID
 
 from chatapp_db.errors import InvalidValue
@@ -26,6 +26,10 @@ __all__ = ["Reconciliation", "ReconcilingOperations", "companies_of"]
 
 _PAGE: Final = 500
 _NIL: Final = UUID(int=0)
+
+_After = TypeVar("_After")
+_Seen: TypeAlias = tuple[set[UUID], set[UUID], UUID | None]
+"""Two kinds of difference on a page, and what the next page begins after."""
 
 
 @dataclass(slots=True)
@@ -64,7 +68,7 @@ class _Comparison:
     set_id: UUID
     company_id: UUID
 
-    async def absent(self, after: UUID) -> tuple[set[UUID], set[UUID], UUID | None]:
+    async def absent(self, after: UUID) -> _Seen:
         """Name the chunks of a page that the store lacks, those it has otherwise, and the last of all."""
         chunks = await PlatformChunkOperations.settled(
             self.platform.knowledge_chunks, self.set_id, self.company_id, after, _PAGE
@@ -81,7 +85,7 @@ class _Comparison:
         }
         return missing, stale, chunks[-1].id
 
-    async def unfounded(self, after: UUID | None) -> tuple[set[UUID], set[UUID], UUID | None]:
+    async def unfounded(self, after: UUID | None) -> _Seen:
         """Name the vectors of a page without a chunk and those ahead, and where the next page begins."""
         page = await VectorOperations.scroll(self.store, self.company_id, limit=_PAGE, after=after)
         ids = [point.chunk_id for point in page.points]
@@ -144,10 +148,7 @@ class ReconcilingOperations(SyncingOperations):
     ) -> None:
         after, is_first = None, True
         while is_first or after is not None:
-            orphans, ahead, following = await comparison.unfounded(after)
-            if orphans or ahead:
-                again, anew, _ = await comparison.unfounded(after)
-                orphans, ahead = orphans & again, ahead & anew
+            orphans, ahead, following = await _lasting(comparison.unfounded, after)
             report.orphan += len(orphans)
             report.ahead += len(ahead)
             if fix:
@@ -158,15 +159,21 @@ class ReconcilingOperations(SyncingOperations):
     async def _look_for_absent(self, comparison: _Comparison, report: Reconciliation, *, fix: bool) -> None:
         after: UUID | None = _NIL
         while after is not None:
-            missing, stale, last = await comparison.absent(after)
-            if missing or stale:
-                again, anew, _ = await comparison.absent(after)
-                missing, stale = missing & again, stale & anew
+            missing, stale, last = await _lasting(comparison.absent, after)
             report.missing += len(missing)
             report.stale += len(stale)
             if fix:
                 report.queued += await _queue(comparison, missing | stale, VectorChange.UPSERT)
             after = last
+
+
+async def _lasting(look: Callable[[_After], Awaitable[_Seen]], after: _After) -> _Seen:
+    """Look at a page, and again where it differs: what differs only once was written meanwhile."""
+    first, second, following = await look(after)
+    if first or second:
+        again, anew, _ = await look(after)
+        first, second = first & again, second & anew
+    return first, second, following
 
 
 async def _queue(comparison: _Comparison, ids: set[UUID], change: VectorChange) -> int:

@@ -147,11 +147,11 @@ async def test_what_changes_under_its_eyes_is_no_difference(step, call):
     if call == "retrieve":
         # The second call is that of the chunks.
         async def skip(*arguments):
-            engine.scroll = meanwhile
+            engine.scroll = before
             return await working(*arguments)
 
         engine.scroll = skip
     else:
-        engine.scroll = before
+        engine.scroll = meanwhile
     assert await reconciled(step) == (0, 0, 0, 0)
     assert set(await step.in_store(company_id)) == {ids[0]}
